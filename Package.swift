@@ -1,0 +1,46 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One list for every Swift target: Swift 6 mode, explicit existentials, imports that do not leak, warnings as errors.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "martlet",
+  products: [
+    .library(name: "Martlet", targets: ["Martlet"]),
+    .executable(name: "martlet-csv", targets: ["martlet-csv"]),
+    .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+  ],
+  dependencies: [],
+  targets: [
+    .target(name: "MartletSystem", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "MartletBytes", dependencies: ["MartletSystem"], swiftSettings: strict),
+    .target(name: "MartletGraph", dependencies: ["MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"], swiftSettings: strict),
+    .target(name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], swiftSettings: strict),
+    .target(
+      name: "Martlet",
+      dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "martlet-bench",
+      dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
+      swiftSettings: strict),
+    .testTarget(name: "MartletBytesTests", dependencies: ["MartletBytes"], swiftSettings: strict),
+    .testTarget(name: "MartletGraphTests", dependencies: ["MartletGraph"], swiftSettings: strict),
+    .testTarget(name: "MartletEngineTests", dependencies: ["MartletEngine", "MartletGraph"], swiftSettings: strict),
+    .testTarget(name: "MartletTableTests", dependencies: ["MartletTable", "MartletSystem"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletTests", dependencies: ["Martlet", "MartletTable", "MartletEngine"], swiftSettings: strict),
+    .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,1 @@
+// The room is set up; its first files follow.

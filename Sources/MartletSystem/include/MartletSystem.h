@@ -1,0 +1,7 @@
+// The system calls and processor instructions that Swift cannot reach.
+#ifndef MARTLET_SYSTEM_H
+#define MARTLET_SYSTEM_H
+
+#include "MartletProcessor.h"
+
+#endif

@@ -1,0 +1,5 @@
+@main
+struct MartletBench {
+  static func main() {
+  }
+}

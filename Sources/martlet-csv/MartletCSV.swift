@@ -1,0 +1,5 @@
+@main
+struct MartletCSV {
+  static func main() {
+  }
+}
