@@ -7,7 +7,8 @@ import Testing
 #endif
 
 @Suite struct ByteSourceTests {
-  private let bytes = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+  private var bytes: [UInt8] { Self.bytes }
+  private static let bytes = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
 
   private func message(_ body: () throws -> Void) -> String? {
     do {
