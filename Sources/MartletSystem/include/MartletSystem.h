@@ -2,6 +2,9 @@
 #ifndef MARTLET_SYSTEM_H
 #define MARTLET_SYSTEM_H
 
+#include "MartletCSV.h"
+#include "MartletCells.h"
+#include "MartletPowers.h"
 #include "MartletProcessor.h"
 
 #endif
