@@ -3,5 +3,6 @@
 #define MARTLET_SYSTEM_H
 
 #include "MartletProcessor.h"
+#include "MartletThreads.h"
 
 #endif
