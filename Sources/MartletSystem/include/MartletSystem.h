@@ -6,5 +6,6 @@
 #include "MartletCells.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
+#include "MartletThreads.h"
 
 #endif
