@@ -3,5 +3,9 @@
 #define MARTLET_SYSTEM_H
 
 #include "MartletProcessor.h"
+#include "MartletSignals.h"
+#include "MartletTerminal.h"
+#include "MartletUnnamedFile.h"
+#include "MartletUsage.h"
 
 #endif
