@@ -7,7 +7,10 @@
 
 static sigset_t held_signals;
 
-void martlet_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
+void martlet_ignore_write_signals(void) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
 
 int martlet_hold_signals(void) {
   static const int ending[] = {SIGINT, SIGTERM, SIGHUP};

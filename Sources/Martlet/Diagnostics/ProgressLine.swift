@@ -12,11 +12,11 @@ package struct ProgressLine: Equatable, Sendable {
   /// The line, at most `width` columns wide: a bar, the share, partitions, bytes, rate and time left. What does not
   /// fit is left out, the less important first.
   package func text(width: Int) -> String {
-    let rate = elapsedSeconds > 0 ? Double(bytes) / elapsedSeconds : 0
+    let rate = elapsedSeconds > 0 ? Int(min(Double(bytes) / elapsedSeconds, 9e18)) : 0
     guard totalBytes > 0 else {
       return Self.joined(
         [
-          ByteCount.text(bytes), "\(ByteCount.text(Int(rate)))/s", partitions > 0 ? "\(partitions) partitions" : nil,
+          ByteCount.text(bytes), "\(ByteCount.text(rate))/s", partitions > 0 ? "\(partitions) partitions" : nil,
           Self.duration(elapsedSeconds),
         ], width: width)
     }
@@ -28,7 +28,7 @@ package struct ProgressLine: Equatable, Sendable {
     }
     let facts = Self.joined(
       [
-        percent, "\(ByteCount.text(bytes)) of \(ByteCount.text(totalBytes))", "\(ByteCount.text(Int(rate)))/s", left,
+        percent, "\(ByteCount.text(bytes)) of \(ByteCount.text(totalBytes))", "\(ByteCount.text(rate))/s", left,
         totalPartitions > 0 ? "\(partitions)/\(totalPartitions) partitions" : nil,
       ], width: width)
     let room = min(30, width - facts.count - 3)

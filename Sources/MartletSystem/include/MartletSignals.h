@@ -2,8 +2,9 @@
 #ifndef MARTLET_SIGNALS_H
 #define MARTLET_SIGNALS_H
 
-/// Lets a write to a closed pipe fail with EPIPE instead of ending the process.
-void martlet_ignore_broken_pipes(void);
+/// Lets a write to a closed pipe fail with EPIPE, and one beyond the limit of file sizes with EFBIG, instead of ending
+/// the process.
+void martlet_ignore_write_signals(void);
 
 /// Holds SIGINT, SIGTERM and SIGHUP back from this thread and those that it will start, so that
 /// `martlet_wait_for_signal` gets them. Signals that were ignored from the start (nohup) stay ignored.

@@ -28,7 +28,7 @@ final class Interruption: Sendable {
   /// Begins to wait. Has to be called before any other thread is started: threads inherit what is held back.
   static func watch(_ progress: RunProgress) -> Interruption {
     let interruption = Interruption(progress)
-    martlet_ignore_broken_pipes()
+    martlet_ignore_write_signals()
     guard martlet_hold_signals() > 0 else { return interruption }
     var thread = pthread_t()
     let context = Unmanaged.passRetained(interruption)

@@ -38,23 +38,23 @@ enum TypeOptions {
     var record: [String] = []
     var cell: [UInt8] = []
     var isQuoted = false
+    var follows: UInt8 = 0
     for byte in bytes {
       if byte == UInt8(ascii: "\"") {
-        // The second quote of a pair opens again what the first one closed: it is part of the cell.
-        if !isQuoted, !cell.isEmpty, cell.last != nil { cell.append(byte) }
+        // The second quote of a pair opens again what the first one closed, and is itself part of the cell.
+        if !isQuoted, follows == byte { cell.append(byte) }
         isQuoted.toggle()
-      } else if isQuoted {
+      } else if isQuoted || byte != UInt8(ascii: ",") && byte != UInt8(ascii: "\n") {
         cell.append(byte)
-      } else if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\n") {
+      } else {
         record.append(String(decoding: cell, as: UTF8.self))
         cell.removeAll()
         if byte == UInt8(ascii: "\n") {
           records.append(record)
           record.removeAll()
         }
-      } else {
-        cell.append(byte)
       }
+      follows = byte
     }
     return records
   }
