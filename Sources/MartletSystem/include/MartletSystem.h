@@ -2,6 +2,8 @@
 #ifndef MARTLET_SYSTEM_H
 #define MARTLET_SYSTEM_H
 
+#include "MartletCSV.h"
+#include "MartletPowers.h"
 #include "MartletProcessor.h"
 #include "MartletSignals.h"
 #include "MartletTerminal.h"
