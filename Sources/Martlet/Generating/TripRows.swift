@@ -98,10 +98,10 @@ struct TripRows: RowWriter {
       buffer.put(0x2C65_736C_6166, count: 6)  // "false,"
     }
 
-    // The age of members is known, mostly: 16 to 79, the young more often.
+    // The age of members is known, mostly: 18 to 69, those between more often.
     if isMember, chances &>> 24 & 0xFF < 240 {
-      let youth = Int(rider &>> 32 & 0xFF)
-      buffer.put(small: 16 &+ (youth &* youth &* 64) &>> 16)
+      let twice = Int(rider &>> 32 & 0xFF) &+ Int(rider &>> 40 & 0xFF)
+      buffer.put(small: 18 &+ (twice &* 52) &>> 9)
     }
     buffer.put(byte: comma)
 

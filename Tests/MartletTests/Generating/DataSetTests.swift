@@ -151,7 +151,7 @@ import Testing
     #expect(column("to_station").contains(nil))
     #expect(column("bike_id").allSatisfy { $0!.count == 5 } && column("bike_id").contains { $0!.hasPrefix("0") })
     #expect(Set(column("member")) == ["true", "false"])
-    #expect(column("age").contains(nil) && column("age").allSatisfy { $0 == nil || (16...79).contains(Int($0!)!) })
+    #expect(column("age").contains(nil) && column("age").allSatisfy { $0 == nil || (18...69).contains(Int($0!)!) })
     #expect(column("distance_km").contains(nil) && column("distance_km").allSatisfy { $0 == nil || Double($0!)! < 30 })
     #expect(column("fare").allSatisfy { Double($0!)! < 30 })
     #expect(Set(column("rating")) == [nil, "1", "2", "3", "4", "5"])
