@@ -26,8 +26,3 @@ package struct RunReport {
 
   package init() {}
 }
-
-/// How a result is written.
-package enum OutputFormat: String, CaseIterable, Sendable {
-  case table, csv, tsv, json, jsonl, markdown
-}
