@@ -1,5 +1,5 @@
 package import MartletTable
-import Synchronization
+package import Synchronization
 
 /// How a query is to be executed; none of it changes the answer.
 package struct ExecutionOptions: Sendable {

@@ -6,6 +6,10 @@
 #include "MartletCells.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
+#include "MartletSignals.h"
+#include "MartletTerminal.h"
 #include "MartletThreads.h"
+#include "MartletUnnamedFile.h"
+#include "MartletUsage.h"
 
 #endif
