@@ -1,3 +1,4 @@
+import MartletEngine
 import Synchronization
 
 extension DataSet {
@@ -8,7 +9,7 @@ extension DataSet {
     let header = Array(header.utf8)
     try header.withUnsafeBytes { try output.write($0) }
     for block in 0..<blockCount {
-      if progress.isCancelled.load(ordering: .relaxed) { throw RunCancelled() }
+      if progress.cancellation.isCancelled { throw RunCancelled() }
       let count = write(block: block, to: memory)
       try output.write(UnsafeRawBufferPointer(start: memory, count: count))
       progress.bytes.wrappingAdd(count, ordering: .relaxed)
