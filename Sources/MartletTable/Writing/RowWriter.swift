@@ -15,7 +15,7 @@ package struct RowWriter: Sendable {
   package let names: [String]
   /// The types as people see them: they decide which cells JSON quotes and markdown aligns to the right.
   package let types: [ColumnType]
-  /// JSON: `"name":` of each column.
+  /// JSON: what stands before each value: `{` or a comma, and `"name":`.
   private let keys: [[UInt8]]
 
   /// A writer for `names.count` columns. `format` is not `.table`; see `TableWriter` for that.
@@ -24,8 +24,9 @@ package struct RowWriter: Sendable {
     self.format = format
     self.names = names
     self.types = types
-    keys = names.map { name in
+    keys = names.enumerated().map { index, name in
       let buffer = ByteBuffer()
+      buffer.append(index == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
       JSONText.append(name, to: buffer)
       buffer.append(UInt8(ascii: ":"))
       return buffer.array
@@ -80,7 +81,7 @@ package struct RowWriter: Sendable {
         switch format {
         case .csv, .tsv: appendDelimited(cells, row, buffer)
         case .json:
-          buffer.append(",\n")
+          buffer.append(word: ",\n")
           appendObject(cells, row, buffer)
         case .jsonl:
           appendObject(cells, row, buffer)
@@ -121,17 +122,16 @@ package struct RowWriter: Sendable {
   // MARK: JSON
 
   private func appendObject(_ cells: UnsafeBufferPointer<Cells>, _ row: Int, _ buffer: ByteBuffer) {
-    buffer.append(UInt8(ascii: "{"))
     for index in 0..<cells.count {
-      if index > 0 { buffer.append(UInt8(ascii: ",")) }
       buffer.append(keys[index])
       let column = cells[index]
       if column.isValid(row) {
         JSONText.append(column, row, as: types[index], to: buffer)
       } else {
-        buffer.append("null")
+        buffer.append(word: "null")
       }
     }
+    if cells.isEmpty { buffer.append(UInt8(ascii: "{")) }
     buffer.append(UInt8(ascii: "}"))
   }
 
@@ -139,7 +139,7 @@ package struct RowWriter: Sendable {
 
   private func appendMarkdown(_ cells: UnsafeBufferPointer<Cells>, _ row: Int, _ buffer: ByteBuffer) {
     for index in 0..<cells.count {
-      buffer.append("| ")
+      buffer.append(word: "| ")
       let column = cells[index]
       if column.isValid(row) {
         if column.type == .text {
@@ -151,7 +151,7 @@ package struct RowWriter: Sendable {
       }
       buffer.append(UInt8(ascii: " "))
     }
-    buffer.append("|\n")
+    buffer.append(word: "|\n")
   }
 }
 
