@@ -155,21 +155,20 @@ extension ByteBuffer {
   @inline(__always)
   private func appendShortDecimal(_ value: Double) -> Bool {
     let magnitude = value.magnitude
-    guard magnitude < 1e9, magnitude >= 1e-3 else { return false }
-    let scaled = magnitude * 1e6
-    var whole = UInt64(scaled + 0.5)
+    guard magnitude < 1e9, magnitude >= 1e-3 || value.bitPattern == 0 else { return false }
+    let whole = UInt64(magnitude * 1e6 + 0.5)
     guard Double(whole) / 1e6 == magnitude else { return false }
-    var decimals = 6
-    while decimals > 1, whole % 10 == 0 {
-      whole /= 10
-      decimals &-= 1
-    }
-    var unit: UInt64 = 10
-    for _ in 1..<decimals { unit &*= 10 }
     if value < 0 { append(UInt8(ascii: "-")) }
-    append(unsigned: whole / unit)
-    append(UInt8(ascii: "."))
-    append(Int64(whole % unit), width: decimals)
+    append(unsigned: whole / 1_000_000)
+    let decimals = UInt32(truncatingIfNeeded: whole % 1_000_000)
+    let place = reserve(8)
+    place[0] = UInt8(ascii: ".")
+    Self.write(Int64(decimals / 10_000), place + 1)
+    Self.write(Int64(decimals / 100 % 100), place + 3)
+    Self.write(Int64(decimals % 100), place + 5)
+    var count = 7
+    while count > 2, place[count &- 1] == UInt8(ascii: "0") { count &-= 1 }
+    advance(count)
     return true
   }
 }

@@ -3,7 +3,8 @@ enum JSONText {
   /// Appends a cell that is not null.
   static func append(_ column: Cells, _ row: Int, as type: ColumnType, to buffer: ByteBuffer) {
     switch column.type {
-    case .int, .bool: column.appendNumber(row, to: buffer)
+    case .int: buffer.append(int: column.ints[row])
+    case .bool: buffer.append(bool: column.ints[row] != 0)
     case .double: append(column.doubles[row], to: buffer)
     case .date, .timestamp:
       buffer.append(UInt8(ascii: "\""))
@@ -16,7 +17,15 @@ enum JSONText {
       case .int, .double: appendNumber(bytes, to: buffer)
       case .bool:
         if let value = CellText.bool(bytes) { buffer.append(bool: value) } else { append(bytes, to: buffer) }
-      default: append(bytes, to: buffer)
+      default:
+        let clean = cleanCount(bytes.baseAddress!, bytes.count)
+        if clean == bytes.count {
+          buffer.append(UInt8(ascii: "\""))
+          buffer.append(padded: bytes.baseAddress!, count: clean)
+          buffer.append(UInt8(ascii: "\""))
+        } else {
+          append(bytes, to: buffer)
+        }
       }
     }
   }
