@@ -2,6 +2,7 @@
 #ifndef MARTLET_SYSTEM_H
 #define MARTLET_SYSTEM_H
 
+#include "MartletMemory.h"
 #include "MartletProcessor.h"
 #include "MartletThreads.h"
 
