@@ -7,6 +7,7 @@
 #include "MartletProcessor.h"
 #include "MartletSignals.h"
 #include "MartletTerminal.h"
+#include "MartletThreads.h"
 #include "MartletUnnamedFile.h"
 #include "MartletUsage.h"
 
