@@ -23,6 +23,8 @@ package final class PlannedQuery {
 package struct RunReport {
   /// One line each, for standard error.
   package var notes: [String] = []
+  /// What ran when, if it was asked for.
+  package var record: RunRecord?
 
   package init() {}
 }
