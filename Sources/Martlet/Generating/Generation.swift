@@ -1,5 +1,8 @@
 import MartletEngine
+<<<<<<< HEAD
 import MartletGraph
+=======
+>>>>>>> main
 import Synchronization
 
 /// Writes a data set: blocks are made by all threads and written in order.
@@ -24,6 +27,7 @@ package struct Generation: Sendable {
   }
 
   /// Writes the whole table, header first.
+<<<<<<< HEAD
   ///
   /// - Parameter isRecorded: Whether to give a record of the run back.
   /// - Throws: What `output` throws; `RunCancelled` when `progress` says so.
@@ -36,6 +40,19 @@ package struct Generation: Sendable {
       let end = min(set.blockCount, first + Self.window)
       try write(first..<end, memory, output, recorder)
       first = end
+=======
+  package func write(to output: any OutputTarget, threads: Int?, progress: RunProgress) throws {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: blockBytes, alignment: 64)
+    defer { memory.deallocate() }
+    let header = Array(header.utf8)
+    try header.withUnsafeBytes { try output.write($0) }
+    for block in 0..<blockCount {
+      if progress.cancellation.isCancelled { throw RunCancelled() }
+      let count = write(block: block, to: memory)
+      try output.write(UnsafeRawBufferPointer(start: memory, count: count))
+      progress.bytes.wrappingAdd(count, ordering: .relaxed)
+      progress.partitions.wrappingAdd(1, ordering: .relaxed)
+>>>>>>> main
     }
     return recorder?.finish(threads: executor.threads)
   }
