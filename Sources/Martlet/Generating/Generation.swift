@@ -1,8 +1,5 @@
 import MartletEngine
-<<<<<<< HEAD
 import MartletGraph
-=======
->>>>>>> main
 import Synchronization
 
 /// Writes a data set: blocks are made by all threads and written in order.
@@ -27,7 +24,6 @@ package struct Generation: Sendable {
   }
 
   /// Writes the whole table, header first.
-<<<<<<< HEAD
   ///
   /// - Parameter isRecorded: Whether to give a record of the run back.
   /// - Throws: What `output` throws; `RunCancelled` when `progress` says so.
@@ -40,21 +36,8 @@ package struct Generation: Sendable {
       let end = min(set.blockCount, first + Self.window)
       try write(first..<end, memory, output, recorder)
       first = end
-=======
-  package func write(to output: any OutputTarget, threads: Int?, progress: RunProgress) throws {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: blockBytes, alignment: 64)
-    defer { memory.deallocate() }
-    let header = Array(header.utf8)
-    try header.withUnsafeBytes { try output.write($0) }
-    for block in 0..<blockCount {
-      if progress.cancellation.isCancelled { throw RunCancelled() }
-      let count = write(block: block, to: memory)
-      try output.write(UnsafeRawBufferPointer(start: memory, count: count))
-      progress.bytes.wrappingAdd(count, ordering: .relaxed)
-      progress.partitions.wrappingAdd(1, ordering: .relaxed)
->>>>>>> main
     }
-    return recorder?.finish(threads: executor.threads)
+    return recorder?.record(threads: executor.threads)
   }
 
   private func write(
@@ -65,8 +48,6 @@ package struct Generation: Sendable {
     for block in blocks {
       let before = written.count >= memory.count ? [written[written.count - memory.count]] : []
       let made = builder.task("generate", on: before) { [self] _, context -> Int in
-        // Every block looks, so that a run that was told to stop does so within a millisecond.
-        if progress.isCancelled.load(ordering: .relaxed) { throw RunCancelled() }
         let count = set.write(block: block, to: memory[block])
         context.report(bytesOut: count)
         return count
@@ -85,14 +66,15 @@ package struct Generation: Sendable {
       written.append(node.erased)
     }
     let graph = builder.build()
+    recorder?.note(graph)
     do {
-      var options = RunOptions()
-      options.events = recorder?.log
+      let options = RunOptions(cancellation: progress.cancellation, events: recorder?.log)
       _ = try executor.run(graph, outputs: written.suffix(1), options: options)
     } catch let failure as TaskFailure {
-      throw failure.underlying
+      throw failure.rootCause
+    } catch is CancellationError {
+      throw RunCancelled()
     }
-    recorder?.collect(from: graph)
   }
 }
 

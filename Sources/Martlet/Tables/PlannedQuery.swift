@@ -152,11 +152,7 @@ package final class PlannedQuery {
 package struct RunReport: Sendable {
   /// One line each, for standard error.
   package var notes: [String] = []
-<<<<<<< HEAD
-  /// What ran when, if it was asked for.
-=======
   /// What the tasks did and when, where that was recorded.
->>>>>>> main
   package var record: RunRecord?
 
   package init() {}
