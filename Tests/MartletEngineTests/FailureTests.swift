@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MartletEngine
@@ -30,7 +31,7 @@ import Testing
 
   @Test(arguments: 0..<40 as Range<UInt64>)
   func `wherever it fails, the run ends, nothing runs after it, and every result is freed`(seed: UInt64) throws {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     let live = LiveCount()
     let bad = Int.random(in: 0..<200, using: &random)
     do {
@@ -57,7 +58,7 @@ import Testing
 
   @Test(arguments: 0..<40 as Range<UInt64>)
   func `cancelled at any task, the run throws and frees its results`(seed: UInt64) throws {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     let live = LiveCount()
     let moment = Int.random(in: 0..<150, using: &random)
     for executor in FailureTests.executors {
