@@ -203,7 +203,9 @@ final class TextDictionary {
     // A large table is asked for ahead: a load that waits would stop at the first mispredicted branch.
     let isLarge = slotBits > 12
     if isLarge {
-      for cell in 0..<count { martlet_prefetch(slots + Int(truncatingIfNeeded: UInt64(hashes[cell]) &>> UInt64(shift))) }
+      for cell in 0..<count {
+        martlet_prefetch(slots + Int(truncatingIfNeeded: UInt64(hashes[cell]) &>> UInt64(shift)))
+      }
     }
     for cell in 0..<count {
       let hash = hashes[cell]
