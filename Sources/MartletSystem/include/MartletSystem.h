@@ -2,6 +2,15 @@
 #ifndef MARTLET_SYSTEM_H
 #define MARTLET_SYSTEM_H
 
+#include "MartletCSV.h"
+#include "MartletCells.h"
+#include "MartletMemory.h"
+#include "MartletPowers.h"
 #include "MartletProcessor.h"
+#include "MartletSignals.h"
+#include "MartletTerminal.h"
+#include "MartletThreads.h"
+#include "MartletUnnamedFile.h"
+#include "MartletUsage.h"
 
 #endif
