@@ -19,6 +19,7 @@ enum MetgSuite: BenchSuite {
     for isStencil in [false, true] {
       for width in [2, 32] {
         let name = isStencil ? "stencil_1d" : "trivial"
+        if let only = options.only, only != "\(name)-\(width)" { continue }
         let grid = Grid(width: width, steps: tasks / width, isStencil: isStencil)
         let median = try metg(pool, grid, options) { $0.median }
         let best = try metg(pool, grid, options) { $0.best }

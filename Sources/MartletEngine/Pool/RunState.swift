@@ -9,7 +9,7 @@ final class RunState: @unchecked Sendable {
 
   let graph: TaskGraph
   let lanes: Int
-  let deques: [WorkDeque]
+  let deques: UnsafeMutablePointer<WorkDeque>
   /// Results by task.
   let slots: UnsafeMutablePointer<Slot>
   /// How many dependencies of a task are not there yet.
@@ -57,15 +57,15 @@ final class RunState: @unchecked Sendable {
     let needed = sinks == graph.sinkCount ? nil : NeededTasks(graph, for: outputs)
     self.needed = needed
 
-    lines = CacheLines(5 + 2 * lanes)
+    lines = CacheLines(5 + lanes)
     rootCursor = lines.atomic(0, 0)
     remaining = lines.atomic(1, needed?.count ?? count)
     stop = lines.atomic(2, false)
     inside = lines.atomic(3, 0)
     callerSleeps = lines.atomic(4, 0)
     cancelled = options.cancellation?.flag ?? stop
-    let memory = lines
-    deques = (0..<lanes).map { WorkDeque(memory, line: 5 + 2 * $0, capacity: dequeCapacity) }
+    deques = .allocate(capacity: lanes)
+    for lane in 0..<lanes { deques[lane] = WorkDeque(lines, line: 5 + lane, capacity: dequeCapacity) }
 
     slots = calloc(max(1, count), MemoryLayout<Slot>.stride).assumingMemoryBound(to: Slot.self)
     let counts = malloc(max(1, count) * 8).assumingMemoryBound(to: Int32.self)
@@ -106,7 +106,8 @@ final class RunState: @unchecked Sendable {
     free(slots)
     free(pending)
     if ownsRoots { roots.deallocate() }
-    for deque in deques { deque.deallocate() }
+    for lane in 0..<lanes { deques[lane].deallocate() }
+    deques.deallocate()
   }
 
   /// Fills both counts. A task that nobody needs gets a pending count that is never used up.
@@ -136,7 +137,7 @@ final class RunState: @unchecked Sendable {
   func hasVisibleWork() -> Bool {
     if stop.pointee.load(ordering: .relaxed) { return false }
     if rootCursor.pointee.load(ordering: .relaxed) < rootCount { return true }
-    for deque in deques where !deque.isEmpty { return true }
+    for lane in 0..<lanes where !deques[lane].isEmpty { return true }
     return gate?.looksOpen ?? false
   }
 
@@ -147,7 +148,7 @@ final class RunState: @unchecked Sendable {
   @inline(__always)
   func tell(_ finished: Int) {
     // Releases the results; who sees zero has acquired those of all threads.
-    if remaining.pointee.subtract(finished, ordering: .acquiringAndReleasing).newValue == 0 { wakeCaller() }
+    if remaining.pointee.wrappingSubtract(finished, ordering: .acquiringAndReleasing).newValue == 0 { wakeCaller() }
   }
 
   /// Ends the run early.
@@ -172,9 +173,9 @@ final class RunState: @unchecked Sendable {
   }
 
   /// Lets the caller sleep until it is woken, unless `isDue` holds once its wish to sleep can be seen.
-  func sleepAsCaller(unless isDue: () -> Bool) {
+  func sleepAsCaller(_ crew: Crew, unless isDue: () -> Bool) {
     callerSleeps.pointee.store(1, ordering: .sequentiallyConsistent)
-    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    crew.barrier()
     if isDue() {
       callerSleeps.pointee.store(0, ordering: .relaxed)
       return

@@ -50,6 +50,6 @@ public final class ThreadPoolExecutor: Executor {
     // Acquires what the workers did; pairs with the subtraction in `Crew.leave`. No worker joins after `remove`.
     let isAlone = { run.inside.pointee.load(ordering: .sequentiallyConsistent) == 0 }
     for _ in 0..<1000 where !isAlone() { martlet_spin_hint() }
-    while !isAlone() { run.sleepAsCaller(unless: isAlone) }
+    while !isAlone() { run.sleepAsCaller(crew, unless: isAlone) }
   }
 }

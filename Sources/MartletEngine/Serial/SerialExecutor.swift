@@ -23,7 +23,7 @@ public struct SerialExecutor: Executor {
       let count = graph.dependents(of: TaskID(rawValue: UInt32(task))).count { needed.isNeeded[$0.index] }
       (uses + task).initialize(to: Atomic(Int32(count)))
     }
-    for output in outputs { uses[output.id.index].add(1, ordering: .relaxed) }
+    for output in outputs { uses[output.id.index].wrappingAdd(1, ordering: .relaxed) }
 
     let never = CancellationSource()
     let source = options.cancellation ?? never
@@ -58,7 +58,7 @@ public struct SerialExecutor: Executor {
         ledger?.add(task, bytes: bytes)
         for place in inputs {
           let input = Int(graph.dependencies[place])
-          guard uses[input].subtract(1, ordering: .relaxed).newValue == 0 else { continue }
+          guard uses[input].wrappingSubtract(1, ordering: .relaxed).newValue == 0 else { continue }
           slots[input].clear()
           ledger?.drop(input)
         }
