@@ -1,3 +1,4 @@
+import Glibc
 import MartletGraph
 import MartletSystem
 import Synchronization
@@ -26,6 +27,10 @@ final class Crew: @unchecked Sendable {
   private var runs: [RunState] = []
   private var started = 0
   private var isClosed = false
+  /// The memory of the last run, for the next one.
+  private var spare: (memory: UnsafeMutableRawPointer, bytes: Int)?
+  /// What a pool holds at most while it does nothing: enough for runs of some 170,000 tasks.
+  private static let spareLimit = 4 << 20
 
   init(width: Int, spinLimit: Int) {
     self.width = width
@@ -34,6 +39,32 @@ final class Crew: @unchecked Sendable {
     signal = lines.atomic(1, 0)
     isWaking = lines.atomic(2, false)
     arrivals = lines.atomic(3, 0)
+  }
+
+  deinit {
+    if let spare { free(spare.memory) }
+  }
+
+  /// Memory for a run; that of an earlier one where it fits. Fresh pages cost more than all of a small task.
+  func takeMemory(bytes: Int) -> UnsafeMutableRawPointer {
+    let found = lock.withLock { () -> UnsafeMutableRawPointer? in
+      guard let spare, spare.bytes >= bytes else { return nil }
+      self.spare = nil
+      return spare.memory
+    }
+    if let found { return found }
+    guard let memory = malloc(max(16, bytes)) else { invariantFailure("no memory for a run of \(bytes) bytes") }
+    return memory
+  }
+
+  /// Gives the memory of a run back. The larger piece is kept.
+  func giveMemory(_ memory: UnsafeMutableRawPointer, bytes: Int) {
+    let unwanted = lock.withLock { () -> UnsafeMutableRawPointer? in
+      if bytes > Crew.spareLimit || bytes <= spare?.bytes ?? -1 { return memory }
+      defer { spare = (memory, bytes) }
+      return spare?.memory
+    }
+    free(unwanted)
   }
 
   /// Offers a run to the workers.

@@ -36,22 +36,30 @@ final class RunState: @unchecked Sendable {
   let options: RunOptions
   private let lines: CacheLines
   private let needed: NeededTasks?
-  private let isOutput: [UInt32]
+  /// The numbers of the outputs, ascending.
+  private let outputs: [UInt32]
+  private let crew: Crew
   private let failing = Lock()
   private var failure: (task: Int, error: any Error)?
 
-  init(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions, lanes: Int, dequeCapacity: Int) {
+  /// A slot and two counts.
+  private static let bytesPerTask = MemoryLayout<Slot>.stride + 8
+
+  init(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions, crew: Crew, dequeCapacity: Int) {
     let count = graph.count
     self.graph = graph
+    self.crew = crew
+    let lanes = crew.width
     self.lanes = lanes
     self.options = options
     for output in outputs { graph.check(output) }
-    isOutput = outputs.map(\.id.rawValue).sorted()
+    let sorted = outputs.map(\.id.rawValue).sorted()
+    self.outputs = sorted
 
     // Where every task without dependents is an output, all are needed, and need not be walked through.
     var sinks = 0
-    for place in isOutput.indices where place == 0 || isOutput[place] != isOutput[place - 1] {
-      let task = Int(isOutput[place])
+    for place in sorted.indices where place == 0 || sorted[place] != sorted[place - 1] {
+      let task = Int(sorted[place])
       if graph.dependentStarts[task] == graph.dependentStarts[task + 1] { sinks += 1 }
     }
     let needed = sinks == graph.sinkCount ? nil : NeededTasks(graph, for: outputs)
@@ -67,8 +75,9 @@ final class RunState: @unchecked Sendable {
     deques = .allocate(capacity: lanes)
     for lane in 0..<lanes { deques[lane] = WorkDeque(lines, line: 5 + lane, capacity: dequeCapacity) }
 
-    slots = calloc(max(1, count), MemoryLayout<Slot>.stride).assumingMemoryBound(to: Slot.self)
-    let counts = malloc(max(1, count) * 8).assumingMemoryBound(to: Int32.self)
+    slots = crew.takeMemory(bytes: count * RunState.bytesPerTask).bindMemory(to: Slot.self, capacity: count)
+    slots.initialize(repeating: Slot(), count: count)
+    let counts = UnsafeMutableRawPointer(slots + count).bindMemory(to: Int32.self, capacity: 2 * count)
     RunState.count(graph, needed, pending: counts, uses: counts + count)
     for output in outputs { counts[count + output.id.index] &+= 1 }
     pending = UnsafeMutableRawPointer(counts).assumingMemoryBound(to: Atomic<Int32>.self)
@@ -103,8 +112,7 @@ final class RunState: @unchecked Sendable {
     if stop.pointee.load(ordering: .relaxed) {
       for task in 0..<graph.count { slots[task].clear() }
     }
-    free(slots)
-    free(pending)
+    crew.giveMemory(slots, bytes: graph.count * RunState.bytesPerTask)
     if ownsRoots { roots.deallocate() }
     for lane in 0..<lanes { deques[lane].deallocate() }
     deques.deallocate()
@@ -157,10 +165,14 @@ final class RunState: @unchecked Sendable {
     wakeCaller()
   }
 
-  /// A task threw. Of several that do so at the same time, the one with the lowest number is reported.
+  /// A task threw. Of several that do so at the same time, the one with the lowest number is reported; but those that only
+  /// noticed that they should stop come last.
   func fail(_ task: Int, _ error: any Error) {
     failing.withLock {
-      if let failure, failure.task <= task { return }
+      if let failure {
+        let (was, isNow) = (failure.error is CancellationError, error is CancellationError)
+        if was == isNow ? failure.task <= task : isNow { return }
+      }
       failure = (task, error)
     }
     end()
@@ -186,9 +198,13 @@ final class RunState: @unchecked Sendable {
   /// What the run gave, or why it gave nothing. Called once, when no other thread runs a task of it.
   func results(_ outputs: [AnyNode]) throws -> RunResults {
     if let failure = failing.withLock({ self.failure }) {
+      if failure.error is CancellationError, options.cancellation?.isCancelled ?? false { throw failure.error }
       throw TaskFailure(
         graph, failure.task, failure.error,
-        isOutput: { task in self.isOutput.contains(UInt32(task)) },
+        isOutput: { task in
+          let place = lowerBound(self.outputs.count) { self.outputs[$0] < task }
+          return place < self.outputs.count && self.outputs[place] == task
+        },
         isNeeded: { self.needed?.isNeeded[$0] ?? true })
     }
     guard isComplete else { throw CancellationError() }

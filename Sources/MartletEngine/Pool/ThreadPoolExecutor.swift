@@ -33,7 +33,7 @@ public final class ThreadPoolExecutor: Executor {
 
   /// Computes `outputs`; see `Executor`.
   public func run(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions) throws -> RunResults {
-    let run = RunState(graph, outputs: outputs, options: options, lanes: threads, dequeCapacity: dequeCapacity)
+    let run = RunState(graph, outputs: outputs, options: options, crew: crew, dequeCapacity: dequeCapacity)
     // Nobody can help with a single task.
     let isShared = threads > 1 && graph.count > 1
     if isShared { crew.add(run) }

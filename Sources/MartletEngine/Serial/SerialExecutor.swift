@@ -49,6 +49,7 @@ public struct SerialExecutor: Executor {
           }
         } catch {
           ring?.append(event(graph, task, .taskFailed, context, 0, ring))
+          if error is CancellationError, source.isCancelled { throw error }
           throw TaskFailure(
             graph, task, error, isOutput: { task in outputs.contains { $0.id.index == task } },
             isNeeded: { needed.isNeeded[$0] })
