@@ -37,7 +37,7 @@ package struct Generation: Sendable {
       try write(first..<end, memory, output, recorder)
       first = end
     }
-    return recorder?.finish(threads: executor.threads)
+    return recorder?.record(threads: executor.threads)
   }
 
   private func write(
@@ -48,8 +48,6 @@ package struct Generation: Sendable {
     for block in blocks {
       let before = written.count >= memory.count ? [written[written.count - memory.count]] : []
       let made = builder.task("generate", on: before) { [self] _, context -> Int in
-        // Every block looks, so that a run that was told to stop does so within a millisecond.
-        if progress.isCancelled.load(ordering: .relaxed) { throw RunCancelled() }
         let count = set.write(block: block, to: memory[block])
         context.report(bytesOut: count)
         return count
@@ -68,14 +66,15 @@ package struct Generation: Sendable {
       written.append(node.erased)
     }
     let graph = builder.build()
+    recorder?.note(graph)
     do {
-      var options = RunOptions()
-      options.events = recorder?.log
+      let options = RunOptions(cancellation: progress.cancellation, events: recorder?.log)
       _ = try executor.run(graph, outputs: written.suffix(1), options: options)
     } catch let failure as TaskFailure {
-      throw failure.underlying
+      throw failure.rootCause
+    } catch is CancellationError {
+      throw RunCancelled()
     }
-    recorder?.collect(from: graph)
   }
 }
 

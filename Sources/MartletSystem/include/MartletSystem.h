@@ -3,6 +3,7 @@
 #define MARTLET_SYSTEM_H
 
 #include "MartletCSV.h"
+#include "MartletCells.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
 #include "MartletSignals.h"
