@@ -17,7 +17,7 @@ public final class TaskGraph: @unchecked Sendable {
   /// The number of tasks.
   public let count: Int
   /// The bodies by task.
-  package let bodies: UnsafeMutablePointer<TaskBody>
+  package let cells: UnsafeMutablePointer<TaskCell>
   /// Numbers of labels by task, for `labelName(_:)`.
   package let labelNumbers: UnsafeMutablePointer<UInt32>
   package let dependencyStarts: UnsafeMutablePointer<UInt32>
@@ -43,7 +43,7 @@ public final class TaskGraph: @unchecked Sendable {
     self.labels = labels
     self.contents = contents
     traitList = traits
-    bodies = columns.bodies
+    cells = columns.cells
     labelNumbers = columns.labels
     dependencyStarts = columns.ends
     dependencies = columns.dependencies

@@ -22,7 +22,7 @@ extension RunState {
   func work(lane: Int, crew: Crew) {
     let (graph, slots, pending, uses, stop, cancelled) = (graph, slots, pending, uses, stop, cancelled)
     let (dependencyStarts, dependencies) = (graph.dependencyStarts, graph.dependencies)
-    let (dependentStarts, dependents, bodies) = (graph.dependentStarts, graph.dependents, graph.bodies)
+    let (dependentStarts, dependents, cells) = (graph.dependentStarts, graph.dependents, graph.cells)
     let deque = deques[lane]
     let sleepers = crew.sleepers
     let callerSleeps = callerSleeps
@@ -58,7 +58,7 @@ extension RunState {
         let endInput = Int(dependencyStarts[task &+ 1])
         if isObserved { begin(task, ring, contextState) }
         do {
-          try bodies[task](
+          try cells[task].run(
             TaskInputs(slots: slots, ids: dependencies + firstInput, count: endInput &- firstInput, uses: uses),
             TaskContext(contextState), slots + task)
         } catch {

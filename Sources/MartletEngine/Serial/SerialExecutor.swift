@@ -42,7 +42,7 @@ public struct SerialExecutor: Executor {
         ring?.append(event(graph, task, .taskStarted, context, 0, ring))
         do {
           try withUnsafeMutablePointer(to: &context) { context in
-            try graph.bodies[task](
+            try graph.cells[task].run(
               TaskInputs(
                 slots: slots, ids: graph.dependencies + inputs.lowerBound, count: inputs.count, uses: uses),
               TaskContext(context), slots + task)

@@ -6,6 +6,12 @@ package import MartletBytes
 package typealias TaskBody =
   @Sendable (borrowing TaskInputs, borrowing TaskContext, UnsafeMutablePointer<Slot>) throws -> Void
 
+/// A body in memory. The struct matters: a pointer to closures themselves would hold each one converted to the most
+/// general calling convention, which takes an allocation and a further call a task.
+package struct TaskCell: Sendable {
+  package let run: TaskBody
+}
+
 /// The tasks of a graph as flat columns that grow together; nothing is an object of its own but what closures capture.
 ///
 /// Some 41 bytes a task and 4 a dependency. Moved by `realloc`, which moves pages rather than bytes when they are many.
@@ -19,7 +25,7 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
   package private(set) var digests: UnsafeMutablePointer<Digest128>
   package private(set) var labels: UnsafeMutablePointer<UInt32>
   package private(set) var kinds: UnsafeMutablePointer<TaskKind>
-  package private(set) var bodies: UnsafeMutablePointer<TaskBody>
+  package private(set) var cells: UnsafeMutablePointer<TaskCell>
   /// The dependencies of task `t` stand at `ends[t] ..< ends[t + 1]`; `ends[0]` is 0.
   package private(set) var ends: UnsafeMutablePointer<UInt32>
   package private(set) var dependencies: UnsafeMutablePointer<UInt32>
@@ -30,7 +36,7 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
     digests = allocated(1)
     labels = allocated(1)
     kinds = allocated(1)
-    bodies = allocated(1)
+    cells = allocated(1)
     ends = allocated(2)
     dependencies = allocated(1)
     capacity = 1
@@ -39,11 +45,11 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
   }
 
   deinit {
-    bodies.deinitialize(count: count)
+    cells.deinitialize(count: count)
     free(digests)
     free(labels)
     free(kinds)
-    free(bodies)
+    free(cells)
     free(ends)
     free(dependencies)
   }
@@ -73,7 +79,7 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
     digests[task] = digest
     labels[task] = label
     kinds[task] = kind
-    (bodies + task).initialize(to: body)
+    (cells + task).initialize(to: TaskCell(run: body))
     ends[task &+ 1] = UInt32(truncatingIfNeeded: dependencyCount)
     count = task &+ 1
     return TaskID(rawValue: UInt32(truncatingIfNeeded: task))
@@ -85,7 +91,7 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
     digests = moved(digests, wanted)
     labels = moved(labels, wanted)
     kinds = moved(kinds, wanted)
-    bodies = moved(bodies, wanted)
+    cells = moved(cells, wanted)
     ends = moved(ends, wanted + 1)
   }
 

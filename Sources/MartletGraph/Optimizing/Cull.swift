@@ -55,7 +55,7 @@ package struct CulledGraph: Sendable {
       }
       let id = builder.columns.append(
         digest: original.columns.digests[task], label: original.columns.labels[task],
-        kind: original.columns.kinds[task], body: original.bodies[task])
+        kind: original.columns.kinds[task], body: original.cells[task].run)
       numbers[task] = id.rawValue
     }
     builder.contents = original.contents.compactMap { entry in

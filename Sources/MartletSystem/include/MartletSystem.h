@@ -4,6 +4,7 @@
 
 #include "MartletCSV.h"
 #include "MartletCells.h"
+#include "MartletMemory.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
 #include "MartletSignals.h"

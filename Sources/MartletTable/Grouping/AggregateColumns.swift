@@ -15,7 +15,7 @@ struct AggregateColumns {
   func frame() -> GroupFrame {
     let spec = layout.spec
     var columns: [Column] = []
-    let keys = FirstKeys(groups)
+    let keys = KeyColumns(groups, order)
     for column in 0..<spec.keyCount { columns.append(keys.column(column)) }
     for aggregate in spec.aggregates { columns.append(self.column(of: aggregate)) }
     return GroupFrame(
@@ -52,21 +52,28 @@ struct AggregateColumns {
     return counts
   }
 
+  /// Which groups have a value; nil when all do.
+  private func valueValidity(_ argument: Int) -> [Bool]? {
+    // A group of keys has at least one record, so without nulls it has a value; the one group without keys may be empty.
+    if layout.spec.keyCount > 0 && plan.parts.allSatisfy(\.nullCounts.isEmpty) { return nil }
+    return Self.validity(valueCounts(argument).lazy.map { $0 > 0 })
+  }
+
   private func column(
     of aggregate: AggregateSpec, _ accumulator: Accumulator, at offset: Int, _ type: ColumnType
   ) -> Column {
     let states = groups.states
     switch accumulator {
     case .intSum(let argument):
-      let counts = valueCounts(argument)
+      let validity = valueValidity(argument)
       let sums = states.map { IntSum.at($0 + offset).pointee.value }
-      let validity = Self.validity(counts.lazy.map { $0 > 0 })
       switch aggregate.kind {
       case .any: return Column(.bools(sums.map { $0 > 0 }), validity: validity)
-      case .all: return Column(.bools(zip(sums, counts).map { $0 == Int128($1) }), validity: validity)
+      case .all:
+        return Column(.bools(zip(sums, valueCounts(argument)).map { $0 == Int128($1) }), validity: validity)
       case .mean:
-        return Column(
-          .doubles(zip(sums, counts).map { $1 == 0 ? 0 : divideExactly($0, by: $1) }), validity: validity)
+        let means = zip(sums, valueCounts(argument)).map { $1 == 0 ? 0 : divideExactly($0, by: $1) }
+        return Column(.doubles(means), validity: validity)
       default:
         if sums.allSatisfy({ Int64(exactly: $0) != nil }) {
           return Column(.ints(sums.map { Int64(truncatingIfNeeded: $0) }), validity: validity)
@@ -74,19 +81,19 @@ struct AggregateColumns {
         return Column(.wideInts(sums), validity: validity)
       }
     case .doubleSum(let argument):
-      let counts = valueCounts(argument)
-      let validity = Self.validity(counts.lazy.map { $0 > 0 })
-      let isMean = aggregate.kind == .mean
-      let values = states.indices.map { group -> Double in
-        let sum = DoubleSum.at(states[group] + offset).pointee
-        return isMean && counts[group] > 0 ? sum.mean(of: counts[group]) : sum.value
+      let validity = valueValidity(argument)
+      if aggregate.kind == .mean {
+        let counts = valueCounts(argument)
+        let means = states.indices.map { group in
+          counts[group] > 0 ? DoubleSum.at(states[group] + offset).pointee.mean(of: counts[group]) : 0
+        }
+        return Column(.doubles(means), validity: validity)
       }
-      return Column(.doubles(values), validity: validity)
+      return Column(.doubles(states.map { DoubleSum.at($0 + offset).pointee.value }), validity: validity)
     case .minimum(let argument), .maximum(let argument):
       if layout.storages[argument] == .texts { return textColumn(at: offset) }
-      let counts = valueCounts(argument)
-      let validity = Self.validity(counts.lazy.map { $0 > 0 })
-      let cells = states.indices.map { counts[$0] > 0 ? (states[$0] + offset).load(as: Int64.self) : 0 }
+      let validity = valueValidity(argument)
+      let cells = states.indices.map { validity?[$0] ?? true ? (states[$0] + offset).load(as: Int64.self) : 0 }
       return Self.column(cells, type: type, isOrdered: true, validity: validity)
     case .first(let argument), .last(let argument):
       if layout.storages[argument] == .texts { return textColumn(at: offset + 8) }

@@ -159,10 +159,6 @@ final class GroupTable {
     directCount = 0
     directBits = nil
     while rows.count * 2 >= 1 << slotBits { slotBits += 1 }
-    rehash()
-  }
-
-  private func rehash() {
     slots.deallocate()
     slots = .allocate(capacity: 1 << slotBits)
     slots.initialize(repeating: 0, count: 1 << slotBits)
@@ -174,6 +170,24 @@ final class GroupTable {
       while slots[index] != 0 { index = (index &+ 1) & mask }
       slots[index] = UInt64(hash) &<< 32 | UInt64(truncatingIfNeeded: group &+ 1)
     }
+  }
+
+  private func grow() {
+    let oldCount = 1 << slotBits
+    slotBits += 1
+    let mask = (1 << slotBits) - 1
+    let shift = UInt64(32 - slotBits)
+    let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: 1 << slotBits)
+    larger.initialize(repeating: 0, count: 1 << slotBits)
+    for old in 0..<oldCount {
+      let slot = slots[old]
+      if slot == 0 { continue }
+      var index = Int(truncatingIfNeeded: (slot &>> 32) &>> shift)
+      while larger[index] != 0 { index = (index &+ 1) & mask }
+      larger[index] = slot
+    }
+    slots.deallocate()
+    slots = larger
   }
 
   @inline(__always)
@@ -258,10 +272,7 @@ final class GroupTable {
     let row = rows.view.address(group).assumingMemoryBound(to: UInt64.self)
     for word in 0..<keyWords { row[word] = key[word] }
     slots[index] = UInt64(hash) &<< 32 | UInt64(truncatingIfNeeded: group &+ 1)
-    if rows.count &* 2 > mask {
-      slotBits += 1
-      rehash()
-    }
+    if rows.count &* 2 > mask { grow() }
     return UInt32(truncatingIfNeeded: group)
   }
 }

@@ -1,3 +1,5 @@
+import MartletSystem
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -198,6 +200,13 @@ final class TextDictionary {
     let lows = scratch.lows
     let highs = scratch.highs
     let hashes = scratch.hashes
+    // A large table is asked for ahead: a load that waits would stop at the first mispredicted branch.
+    let isLarge = slotBits > 12
+    if isLarge {
+      for cell in 0..<count {
+        martlet_prefetch(slots + Int(truncatingIfNeeded: UInt64(hashes[cell]) &>> UInt64(shift)))
+      }
+    }
     for cell in 0..<count {
       let hash = hashes[cell]
       var index = Int(truncatingIfNeeded: UInt64(hash) &>> UInt64(shift))
@@ -210,6 +219,9 @@ final class TextDictionary {
     }
     let misses = scratch.misses
     let view = rows.view
+    if isLarge {
+      for cell in 0..<count where ids[cell] != 0 { martlet_prefetch_write(view.address(ids[cell] &- 1)) }
+    }
     var missCount = 0
     for cell in 0..<count {
       let candidate = ids[cell]
@@ -281,7 +293,7 @@ final class TextDictionary {
   /// How much larger the table is than its texts, as a power of two. While it fits the first-level cache, space is
   /// cheaper than the mispredicted branch of a second probe.
   @inline(__always)
-  private static func spareShift(_ slotBits: Int) -> Int { slotBits <= 12 ? 3 : slotBits <= 17 ? 2 : 1 }
+  private static func spareShift(_ slotBits: Int) -> Int { slotBits <= 12 ? 3 : slotBits <= 20 ? 2 : 1 }
 
   private func grow() {
     let oldCount = 1 << slotBits

@@ -13,6 +13,8 @@ package final class TextRanking: @unchecked Sendable {
   private let dictionary: TextDictionary
   /// A text of each rank.
   private let byRank: [UInt32]
+  /// The entries by rank, or nil when they would take too much memory.
+  private let copies: UnsafeMutableRawPointer?
 
   /// - Parameters:
   ///   - dictionaries: One a part; a text may be in several.
@@ -57,6 +59,7 @@ package final class TextRanking: @unchecked Sendable {
       rankCount += 1
     }
     self.rankCount = max(rankCount, 1)
+    copies = rankCount <= 1 << 18 ? Self.copyEntries(all, byRank) : nil
     if remaps.isEmpty {
       self.ranks = [ranks]
     } else {
@@ -64,8 +67,40 @@ package final class TextRanking: @unchecked Sendable {
     }
   }
 
+  deinit { copies?.deallocate() }
+
+  private static func copyEntries(_ all: TextDictionary, _ byRank: [UInt32]) -> UnsafeMutableRawPointer {
+    let size = TextDictionary.payloadOffset
+    let copies = UnsafeMutableRawPointer.allocate(byteCount: (byRank.count + 1) * size, alignment: 8)
+    let view = all.rows.view
+    for (rank, id) in byRank.enumerated() {
+      (copies + rank * size).copyMemory(from: view.address(id), byteCount: size)
+    }
+    (copies + byRank.count * size).initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    return copies
+  }
+
+  /// The bits that hold a rank.
+  var bitCount: Int { Self.bitCount(of: rankCount) }
+
+  static func bitCount(of rankCount: Int) -> Int { Int.bitWidth - (rankCount - 1).leadingZeroBitCount }
+
+  /// Whether every text has a rank of its own.
+  var isFaithful: Bool { byRank.count + (dictionary.nullID == TextDictionary.noID ? 0 : 1) == dictionary.count }
+
+  /// The rank of null; nil where there is none.
+  var nullRank: UInt32? { dictionary.nullID == TextDictionary.noID ? nil : UInt32(byRank.count) }
+
   /// A text of that rank.
   func text(rank: Int) -> UnsafeBufferPointer<UInt8> { dictionary.text(Int(byRank[rank])) }
+
+  /// Dictionary entries in order of rank, that of null included: small dictionaries are copied once, so that reading
+  /// them in their order is reading memory in its order; of large ones the addresses must do.
+  func withEntries<Result>(_ body: (RankedEntries) -> Result) -> Result {
+    byRank.withUnsafeBufferPointer { byRank in
+      body(RankedEntries(view: dictionary.rows.view, byRank: byRank, nullID: dictionary.nullID, copies: copies))
+    }
+  }
 
   private struct Item: BitwiseCopyable {
     var key: UInt64
@@ -154,5 +189,19 @@ package final class TextRanking: @unchecked Sendable {
     var ranks = [UInt32](repeating: 0, count: all.count)
     for (rank, item) in items.enumerated() { ranks[Int(item.id)] = UInt32(rank) }
     return (ranks, items.map(\.id))
+  }
+}
+
+/// Dictionary entries by rank, as addresses for hot loops.
+struct RankedEntries {
+  fileprivate let view: RowView
+  fileprivate let byRank: UnsafeBufferPointer<UInt32>
+  fileprivate let nullID: UInt32
+  fileprivate let copies: UnsafeMutableRawPointer?
+
+  @inline(__always)
+  func address(_ rank: Int) -> UnsafeMutableRawPointer {
+    if let copies { return copies + rank &* TextDictionary.payloadOffset }
+    return view.address(rank == byRank.count ? nullID : byRank[rank])
   }
 }

@@ -27,25 +27,40 @@ extension ByteBuffer {
     return place
   }
 
+  /// How many decimal digits `value` has.
+  ///
+  /// The bits times log10(2) are the digits or one less; the table decides (Hacker's Delight, 2nd edition, 11-4).
   @inline(__always)
   private static func digitCount(_ value: UInt64) -> Int {
-    var count = 1
-    var limit: UInt64 = 10
-    while count < 20, value >= limit {
-      count &+= 1
-      if count == 20 { break }
-      limit = limit &* 10
-    }
-    return count
+    let guess = ((64 &- (value | 1).leadingZeroBitCount) &* 1233) &>> 12
+    return guess &+ (value >= powers[guess] ? 1 : 0)
   }
 
+  /// 10^0 to 10^19, where the first is 0, so that zero has a digit; never written again.
+  nonisolated(unsafe) private static let powers: UnsafePointer<UInt64> = {
+    let table = UnsafeMutablePointer<UInt64>.allocate(capacity: 20)
+    var power: UInt64 = 1
+    for exponent in 0..<20 {
+      table[exponent] = exponent == 0 ? 0 : power
+      power = power &* 10
+    }
+    return UnsafePointer(table)
+  }()
+
+  @inline(__always)
   package func append(unsigned value: UInt64) {
-    let count = Self.digitCount(value)
     let place = reserve(20)
+    if value < 10 {
+      place.pointee = 0x30 &+ UInt8(truncatingIfNeeded: value)
+      advance(1)
+      return
+    }
+    let count = Self.digitCount(value)
     _ = Self.writeDigits(value, before: place + count)
     advance(count)
   }
 
+  @inline(__always)
   package func append(int value: Int64) {
     if value < 0 { append(UInt8(ascii: "-")) }
     append(unsigned: value.magnitude)
@@ -56,52 +71,63 @@ extension ByteBuffer {
     append(value.description)
   }
 
-  package func append(bool value: Bool) { append(value ? "true" : "false") }
+  @inline(__always)
+  package func append(bool value: Bool) {
+    if value { append(word: "true") } else { append(word: "false") }
+  }
 
   /// `value` in `width` digits, zeros before it.
   @inline(__always)
   private func append(_ value: Int64, width: Int) {
     let place = reserve(width)
-    var rest = value
+    var rest = UInt64(bitPattern: value)
     var index = width
-    while index > 0 {
-      index &-= 1
-      place[index] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
-      rest /= 10
+    while index > 1 {
+      index &-= 2
+      UnsafeMutableRawPointer(place + index).storeBytes(of: Self.pairs[Int(rest % 100)], as: UInt16.self)
+      rest /= 100
     }
+    if index > 0 { place[0] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10) }
     advance(width)
   }
 
-  /// Days since 1970-01-01 as `2024-01-31`; years beyond 0 ... 9999 take a sign and as many digits as they need.
+  @inline(__always)
+  private static func write(_ pair: Int64, _ place: UnsafeMutablePointer<UInt8>) {
+    UnsafeMutableRawPointer(place).storeBytes(of: pairs[Int(truncatingIfNeeded: pair)], as: UInt16.self)
+  }
+
+  /// Days since 1970-01-01 as `2024-01-31`; years beyond 0...9999 as `CivilDate` writes them.
+  @inline(__always)
   package func append(date days: Int64) {
     let fields = DateFields(days: days)
-    if fields.year >= 0, fields.year <= 9999 {
-      append(fields.year, width: 4)
-    } else {
-      append(fields.year < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
-      let digits = String(fields.year.magnitude)
-      for _ in digits.utf8.count..<max(4, digits.utf8.count) { append(UInt8(ascii: "0")) }
-      append(digits)
+    guard UInt64(bitPattern: fields.year) <= 9999 else {
+      advance(CivilDate.write(days: days, to: reserve(CivilDate.writtenLimit)))
+      return
     }
-    append(UInt8(ascii: "-"))
-    append(fields.month, width: 2)
-    append(UInt8(ascii: "-"))
-    append(fields.day, width: 2)
+    let place = reserve(10)
+    Self.write(fields.year / 100, place)
+    Self.write(fields.year % 100, place + 2)
+    place[4] = UInt8(ascii: "-")
+    Self.write(fields.month, place + 5)
+    place[7] = UInt8(ascii: "-")
+    Self.write(fields.day, place + 8)
+    advance(10)
   }
 
   /// Microseconds since 1970-01-01T00:00:00 as `2024-01-31T06:00:00`, with decimals (without trailing zeros) where
   /// the second is not whole.
   package func append(timestamp microseconds: Int64) {
-    let day = DateFields.day(ofTimestamp: microseconds)
-    let rest = microseconds &- day &* DateFields.microsecondsADay
-    append(date: day)
-    append(UInt8(ascii: "T"))
+    let (days, rest) = CivilDate.split(microseconds: microseconds)
+    append(date: days)
     let seconds = rest / 1_000_000
-    append(seconds / 3_600, width: 2)
-    append(UInt8(ascii: ":"))
-    append(seconds / 60 % 60, width: 2)
-    append(UInt8(ascii: ":"))
-    append(seconds % 60, width: 2)
+    let place = reserve(9)
+    place[0] = UInt8(ascii: "T")
+    Self.write(seconds / 3_600, place + 1)
+    place[3] = UInt8(ascii: ":")
+    Self.write(seconds / 60 % 60, place + 4)
+    place[6] = UInt8(ascii: ":")
+    Self.write(seconds % 60, place + 7)
+    advance(9)
     var fraction = rest % 1_000_000
     guard fraction > 0 else { return }
     var width = 6
@@ -114,6 +140,7 @@ extension ByteBuffer {
   }
 
   /// The shortest decimal that reads back as the same double, as Swift prints it: `3.0`, `0.1`, `1e+16`, `nan`, `inf`.
+  @inline(__always)
   package func append(double value: Double) {
     if appendShortDecimal(value) { return }
     append(value.description)
@@ -128,21 +155,20 @@ extension ByteBuffer {
   @inline(__always)
   private func appendShortDecimal(_ value: Double) -> Bool {
     let magnitude = value.magnitude
-    guard magnitude < 1e9, magnitude >= 1e-3 else { return false }
-    let scaled = magnitude * 1e6
-    var whole = UInt64(scaled + 0.5)
+    guard magnitude < 1e9, magnitude >= 1e-3 || value.bitPattern == 0 else { return false }
+    let whole = UInt64(magnitude * 1e6 + 0.5)
     guard Double(whole) / 1e6 == magnitude else { return false }
-    var decimals = 6
-    while decimals > 1, whole % 10 == 0 {
-      whole /= 10
-      decimals &-= 1
-    }
-    var unit: UInt64 = 10
-    for _ in 1..<decimals { unit &*= 10 }
     if value < 0 { append(UInt8(ascii: "-")) }
-    append(unsigned: whole / unit)
-    append(UInt8(ascii: "."))
-    append(Int64(whole % unit), width: decimals)
+    append(unsigned: whole / 1_000_000)
+    let decimals = UInt32(truncatingIfNeeded: whole % 1_000_000)
+    let place = reserve(8)
+    place[0] = UInt8(ascii: ".")
+    Self.write(Int64(decimals / 10_000), place + 1)
+    Self.write(Int64(decimals / 100 % 100), place + 3)
+    Self.write(Int64(decimals % 100), place + 5)
+    var count = 7
+    while count > 2, place[count &- 1] == UInt8(ascii: "0") { count &-= 1 }
+    advance(count)
     return true
   }
 }

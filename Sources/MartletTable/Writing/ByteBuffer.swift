@@ -99,6 +99,10 @@ package final class ByteBuffer {
 
   package func append(_ bytes: [UInt8]) { bytes.withUnsafeBufferPointer { append($0) } }
 
+  /// Appends a literal without making a `String`.
+  @inline(__always)
+  package func append(word: StaticString) { append(word.utf8Start, count: word.utf8CodeUnitCount) }
+
   package func append(_ text: String) {
     var text = text
     text.withUTF8 { append($0) }

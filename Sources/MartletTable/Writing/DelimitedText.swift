@@ -62,18 +62,27 @@ enum MarkdownText {
   /// Appends the cell with `|` and `\` escaped, and line breaks as `<br>`.
   static func append(_ bytes: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
     var index = 0
+    var clean = 0
+    func flush() {
+      if index > clean { buffer.append(bytes.baseAddress! + clean, count: index - clean) }
+    }
     while index < bytes.count {
       let byte = bytes[index]
-      index += 1
+      let word: StaticString
       switch byte {
-      case UInt8(ascii: "|"): buffer.append("\\|")
-      case UInt8(ascii: "\\"): buffer.append("\\\\")
-      case UInt8(ascii: "\r"):
-        if index < bytes.count, bytes[index] == UInt8(ascii: "\n") { index += 1 }
-        buffer.append("<br>")
-      case UInt8(ascii: "\n"): buffer.append("<br>")
-      default: buffer.append(byte)
+      case UInt8(ascii: "|"): word = "\\|"
+      case UInt8(ascii: "\\"): word = "\\\\"
+      case UInt8(ascii: "\r"), UInt8(ascii: "\n"): word = "<br>"
+      default:
+        index += 1
+        continue
       }
+      flush()
+      buffer.append(word: word)
+      let isPair = byte == UInt8(ascii: "\r") && index + 1 < bytes.count && bytes[index + 1] == UInt8(ascii: "\n")
+      index += isPair ? 2 : 1
+      clean = index
     }
+    flush()
   }
 }

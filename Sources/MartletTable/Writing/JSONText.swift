@@ -3,27 +3,36 @@ enum JSONText {
   /// Appends a cell that is not null.
   static func append(_ column: Cells, _ row: Int, as type: ColumnType, to buffer: ByteBuffer) {
     switch column.type {
-    case .int, .bool: column.appendNumber(row, to: buffer)
+    case .int: buffer.append(int: column.ints[row])
+    case .bool: buffer.append(bool: column.ints[row] != 0)
     case .double: append(column.doubles[row], to: buffer)
     case .date, .timestamp:
       buffer.append(UInt8(ascii: "\""))
       column.appendNumber(row, to: buffer)
       buffer.append(UInt8(ascii: "\""))
-    case .null: buffer.append("null")
+    case .null: buffer.append(word: "null")
     case .text:
       let bytes = UnsafeBufferPointer(start: column.texts[row], count: Int(column.lengths[row]))
       switch type {
       case .int, .double: appendNumber(bytes, to: buffer)
       case .bool:
         if let value = CellText.bool(bytes) { buffer.append(bool: value) } else { append(bytes, to: buffer) }
-      default: append(bytes, to: buffer)
+      default:
+        let clean = cleanCount(bytes.baseAddress!, bytes.count)
+        if clean == bytes.count {
+          buffer.append(UInt8(ascii: "\""))
+          buffer.append(padded: bytes.baseAddress!, count: clean)
+          buffer.append(UInt8(ascii: "\""))
+        } else {
+          append(bytes, to: buffer)
+        }
       }
     }
   }
 
   /// JSON knows neither nan nor inf: they are null.
   private static func append(_ value: Double, to buffer: ByteBuffer) {
-    if value.isFinite { buffer.append(double: value) } else { buffer.append("null") }
+    if value.isFinite { buffer.append(double: value) } else { buffer.append(word: "null") }
   }
 
   /// The number as it was written, or in canonical form where JSON does not allow that (`.5`, `5.`, `+1`).
@@ -72,34 +81,53 @@ enum JSONText {
   /// Appends the text in quotes; each byte that is no UTF-8 becomes U+FFFD.
   static func append(_ bytes: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
     buffer.append(UInt8(ascii: "\""))
-    var clean = 0
     var index = 0
-    func flush() {
-      if index > clean { buffer.append(bytes.baseAddress! + clean, count: index - clean) }
-    }
     while index < bytes.count {
-      let byte = bytes[index]
-      if byte >= 0x80 {
-        let size = Characters.length(bytes.baseAddress! + index, bytes.count - index)
-        if size == 1 {
-          flush()
-          buffer.append("\u{FFFD}")
-          clean = index + 1
-        }
-        index += size
+      let clean = cleanCount(bytes.baseAddress! + index, bytes.count - index)
+      if clean > 0 {
+        buffer.append(bytes.baseAddress! + index, count: clean)
+        index += clean
         continue
       }
-      if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+      let byte = bytes[index]
+      guard byte >= 0x80 else {
+        appendEscape(byte, to: buffer)
         index += 1
         continue
       }
-      flush()
-      appendEscape(byte, to: buffer)
-      index += 1
-      clean = index
+      let size = Characters.lengthBeyondASCII(bytes.baseAddress! + index, bytes.count - index)
+      if size == 1 {
+        buffer.append("\u{FFFD}")
+      } else {
+        buffer.append(bytes.baseAddress! + index, count: size)
+      }
+      index += size
     }
-    flush()
     buffer.append(UInt8(ascii: "\""))
+  }
+
+  /// How many bytes from the start on stand for themselves: ASCII, no control character, quote or backslash.
+  @inline(__always)
+  private static func cleanCount(_ text: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    var index = 0
+    while index &+ 8 <= count {
+      let word = UnsafeRawPointer(text).loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let (quotes, slashes) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5C))
+      // The lowest byte that is flagged is truly one; higher ones may be false, which does not matter.
+      let hits =
+        (((quotes &- ones) & ~quotes) | ((slashes &- ones) & ~slashes) | ((word &- ones &* 0x20) & ~word) | word)
+        & highs
+      if hits != 0 { return index &+ hits.trailingZeroBitCount / 8 }
+      index &+= 8
+    }
+    while index < count {
+      let byte = text[index]
+      if byte &- 0x20 >= 0x60 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+      index &+= 1
+    }
+    return index
   }
 
   private static func appendEscape(_ byte: UInt8, to buffer: ByteBuffer) {

@@ -23,6 +23,7 @@ final class CastNode: Node {
     let value = try operand.evaluate(context)
     let out = output(context)
     let count = context.count
+    if operand.type == .text, CellParser.parse(value, as: type, into: out, lenient: true) == nil { return out }
     switch (operand.type, type) {
     case (.null, _):
       out.makeAllNull()
@@ -34,7 +35,7 @@ final class CastNode: Node {
     case (.bool, .int): out.ints.update(from: value.ints, count: count)
     case (.date, .timestamp):
       // A day beyond the reach of a timestamp (the year 294,000) wraps; no text can name one.
-      for row in 0..<count { out.ints[row] = value.ints[row] &* DateFields.microsecondsADay }
+      for row in 0..<count { out.ints[row] = value.ints[row] &* CivilDate.microsecondsPerDay }
     case (.timestamp, .date): for row in 0..<count { out.ints[row] = DateFields.day(ofTimestamp: value.ints[row]) }
     case (.double, .int):
       let doubles = value.doubles

@@ -1,6 +1,4 @@
-/// Days and moments as the numbers that people read: the proleptic Gregorian calendar.
-///
-/// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". Exact for every day within ±2^40.
+/// A day as the numbers that people read: the proleptic Gregorian calendar.
 struct DateFields {
   var year: Int64
   /// 1...12
@@ -8,49 +6,35 @@ struct DateFields {
   /// 1...31
   var day: Int64
 
-  static let microsecondsADay: Int64 = 86_400_000_000
-
   /// The fields of the day `days` after 1970-01-01.
-  init(days: Int64) {
-    let shifted = days &+ 719_468
-    let era = Self.floorDivide(shifted, 146_097)
-    let dayOfEra = shifted &- era &* 146_097
-    let yearOfEra =
-      (dayOfEra &- dayOfEra / 1_460 &+ dayOfEra / 36_524 &- dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra &- (365 &* yearOfEra &+ yearOfEra / 4 &- yearOfEra / 100)
-    let monthFromMarch = (5 &* dayOfYear &+ 2) / 153
-    day = dayOfYear &- (153 &* monthFromMarch &+ 2) / 5 &+ 1
-    month = monthFromMarch < 10 ? monthFromMarch &+ 3 : monthFromMarch &- 9
-    year = yearOfEra &+ era &* 400 &+ (month <= 2 ? 1 : 0)
-  }
-
-  /// The days since 1970-01-01; the day may lie beyond its month.
-  static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-    let shifted = month <= 2 ? year &- 1 : year
-    let era = floorDivide(shifted, 400)
-    let yearOfEra = shifted &- era &* 400
-    let dayOfYear = (153 &* (month > 2 ? month &- 3 : month &+ 9) &+ 2) / 5 &+ day &- 1
-    let dayOfEra = yearOfEra &* 365 &+ yearOfEra / 4 &- yearOfEra / 100 &+ dayOfYear
-    return era &* 146_097 &+ dayOfEra &- 719_468
-  }
-
-  static func daysInMonth(_ year: Int64, _ month: Int64) -> Int64 {
-    switch month {
-    case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28
-    case 4, 6, 9, 11: 30
-    default: 31
-    }
-  }
-
+  ///
+  /// Within about ±100,000 years by Cassio Neri and Lorenz Schneider, "Euclidean affine functions and their application
+  /// to calendar algorithms" (2022), in unsigned 32-bit arithmetic: three multiplications instead of a dozen divisions.
   @inline(__always)
-  static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
-    let quotient = a / b
-    return a % b < 0 ? quotient &- 1 : quotient
+  init(days: Int64) {
+    // Days since 0000-03-01, moved by 300 eras of 400 years so that they are positive.
+    let shifted = days &+ 719_468 &+ 146_097 &* 300
+    guard UInt64(bitPattern: shifted) < 80_000_000 else {
+      (year, month, day) = CivilDate.civil(days: days)
+      return
+    }
+    let quarters = UInt32(truncatingIfNeeded: shifted) &* 4 &+ 3
+    let century = quarters / 146_097
+    let dayOfCentury = quarters % 146_097 / 4
+    let product = UInt64(dayOfCentury &* 4 &+ 3) &* 2_939_745
+    let yearOfCentury = UInt32(truncatingIfNeeded: product &>> 32)
+    let dayOfYear = UInt32(truncatingIfNeeded: product) / 2_939_745 / 4
+    let months = dayOfYear &* 2_141 &+ 197_913
+    // January and February belong to the year that began in the March before.
+    let isNextYear = dayOfYear >= 306
+    year = Int64(century &* 100 &+ yearOfCentury) &- 120_000 &+ (isNextYear ? 1 : 0)
+    month = Int64(months &>> 16) &- (isNextYear ? 12 : 0)
+    day = Int64((months & 0xFFFF) / 2_141) &+ 1
   }
 
   /// The day of a moment.
   @inline(__always)
-  static func day(ofTimestamp microseconds: Int64) -> Int64 { floorDivide(microseconds, microsecondsADay) }
+  static func day(ofTimestamp microseconds: Int64) -> Int64 { CivilDate.split(microseconds: microseconds).days }
 
   /// `2024-01-31`
   static func dateText(_ days: Int64) -> String {

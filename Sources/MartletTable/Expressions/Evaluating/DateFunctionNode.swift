@@ -23,40 +23,38 @@ enum DateUnit: String, CaseIterable {
     case .second: 1_000_000
     case .minute: 60_000_000
     case .hour: 3_600_000_000
-    case .day: DateFields.microsecondsADay
+    case .day: CivilDate.microsecondsPerDay
     default: nil
     }
   }
 
   /// The number of the unit in which a day lies, for the units of a day and more; consecutive units differ by one.
+  @inline(__always)
   func number(ofDay days: Int64) -> Int64 {
     if self == .day { return days }
     // 1970-01-01 was a Thursday; weeks begin on Monday.
-    if self == .week { return DateFields.floorDivide(days &+ 3, 7) }
+    if self == .week { return CivilDate.floorDivide(days &+ 3, 7) }
     let fields = DateFields(days: days)
     switch self {
     case .month: return fields.year &* 12 &+ fields.month &- 1
     case .quarter: return fields.year &* 4 &+ (fields.month &- 1) / 3
-    case .decade: return DateFields.floorDivide(fields.year, 10)
-    case .century: return DateFields.floorDivide(fields.year, 100)
+    case .decade: return CivilDate.floorDivide(fields.year, 10)
+    case .century: return CivilDate.floorDivide(fields.year, 100)
     default: return fields.year
     }
   }
 
   /// The first day of the unit in which a day lies.
+  @inline(__always)
   func firstDay(of days: Int64) -> Int64 {
-    let number = number(ofDay: days)
+    if self == .week { return CivilDate.floorDivide(days &+ 3, 7) &* 7 &- 3 }
+    let fields = DateFields(days: days)
     switch self {
-    case .week: return number &* 7 &- 3
-    case .month:
-      return DateFields.days(
-        DateFields.floorDivide(number, 12), number &- DateFields.floorDivide(number, 12) &* 12 &+ 1, 1)
-    case .quarter:
-      let year = DateFields.floorDivide(number, 4)
-      return DateFields.days(year, (number &- year &* 4) &* 3 &+ 1, 1)
-    case .year: return DateFields.days(number, 1, 1)
-    case .decade: return DateFields.days(number &* 10, 1, 1)
-    case .century: return DateFields.days(number &* 100, 1, 1)
+    case .month: return days &- fields.day &+ 1
+    case .quarter: return CivilDate.days(year: fields.year, month: (fields.month &- 1) / 3 &* 3 &+ 1, day: 1)
+    case .year: return CivilDate.days(year: fields.year, month: 1, day: 1)
+    case .decade: return CivilDate.days(year: CivilDate.floorDivide(fields.year, 10) &* 10, month: 1, day: 1)
+    case .century: return CivilDate.days(year: CivilDate.floorDivide(fields.year, 100) &* 100, month: 1, day: 1)
     default: return days
     }
   }
@@ -76,41 +74,45 @@ final class DatePartNode: Node {
   override func evaluate(_ context: EvaluationContext) throws(TableError) -> Vector {
     let value = try operand.evaluate(context)
     let out = output(context)
-    let isMoment = operand.type == .timestamp
-    for row in 0..<context.count {
-      let cell = value.ints[row]
-      let days = isMoment ? DateFields.day(ofTimestamp: cell) : cell
-      let rest = isMoment ? cell &- days &* DateFields.microsecondsADay : 0
-      out.ints[row] = part(days, rest)
+    switch function {
+    case .hour: each(value, out) { _, rest in rest / 3_600_000_000 }
+    case .minute: each(value, out) { _, rest in rest / 60_000_000 % 60 }
+    case .second: each(value, out) { _, rest in rest / 1_000_000 % 60 }
+    case .epoch: each(value, out) { days, rest in days &* 86_400 &+ rest / 1_000_000 }
+    // Sunday is 0, as in DuckDB.
+    case .weekday: each(value, out) { days, _ in days &+ 4 &- CivilDate.floorDivide(days &+ 4, 7) &* 7 }
+    // Monday is 1, Sunday 7.
+    case .isodow: each(value, out) { days, _ in days &+ 4 &- CivilDate.floorDivide(days &+ 3, 7) &* 7 }
+    case .week:
+      // The ISO week of a day is that of its Thursday.
+      each(value, out) { days, _ in
+        let thursday = CivilDate.floorDivide(days &+ 3, 7) &* 7
+        return (thursday &- CivilDate.days(year: DateFields(days: thursday).year, month: 1, day: 1)) / 7 &+ 1
+      }
+    case .quarter: each(value, out) { days, _ in (DateFields(days: days).month &- 1) / 3 &+ 1 }
+    case .month: each(value, out) { days, _ in DateFields(days: days).month }
+    case .day: each(value, out) { days, _ in DateFields(days: days).day }
+    case .dayofyear:
+      each(value, out) { days, _ in
+        days &- CivilDate.days(year: DateFields(days: days).year, month: 1, day: 1) &+ 1
+      }
+    default: each(value, out) { days, _ in DateFields(days: days).year }
     }
     out.takeNulls(of: value)
     return out
   }
 
+  /// Calls `part` with the day and the microseconds in it.
   @inline(__always)
-  private func part(_ days: Int64, _ microseconds: Int64) -> Int64 {
-    switch function {
-    case .hour: return microseconds / 3_600_000_000
-    case .minute: return microseconds / 60_000_000 % 60
-    case .second: return microseconds / 1_000_000 % 60
-    case .epoch: return days &* 86_400 &+ microseconds / 1_000_000
-    // Sunday is 0, as in DuckDB.
-    case .weekday: return days &+ 4 &- DateFields.floorDivide(days &+ 4, 7) &* 7
-    // Monday is 1, Sunday 7.
-    case .isodow: return days &+ 3 &- DateFields.floorDivide(days &+ 3, 7) &* 7 &+ 1
-    case .week:
-      // The ISO week of a day is that of its Thursday.
-      let thursday = DateFields.floorDivide(days &+ 3, 7) &* 7
-      return (thursday &- DateFields.days(DateFields(days: thursday).year, 1, 1)) / 7 &+ 1
-    default: break
-    }
-    let fields = DateFields(days: days)
-    switch function {
-    case .quarter: return (fields.month &- 1) / 3 &+ 1
-    case .month: return fields.month
-    case .day: return fields.day
-    case .dayofyear: return days &- DateFields.days(fields.year, 1, 1) &+ 1
-    default: return fields.year
+  private func each(_ value: Vector, _ out: Vector, _ part: (Int64, Int64) -> Int64) {
+    let (cells, results, count) = (value.ints, out.ints, out.count)
+    if operand.type == .timestamp {
+      for row in 0..<count {
+        let (days, rest) = CivilDate.split(microseconds: cells[row])
+        results[row] = part(days, rest)
+      }
+    } else {
+      for row in 0..<count { results[row] = part(cells[row], 0) }
     }
   }
 }
@@ -129,14 +131,14 @@ final class DateTruncationNode: Node {
   override func evaluate(_ context: EvaluationContext) throws(TableError) -> Vector {
     let value = try operand.evaluate(context)
     let out = output(context)
-    for row in 0..<context.count {
-      let cell = value.ints[row]
-      if type == .date {
-        out.ints[row] = unit.firstDay(of: cell)
-      } else if let size = unit.microseconds {
-        out.ints[row] = DateFields.floorDivide(cell, size) &* size
-      } else {
-        out.ints[row] = unit.firstDay(of: DateFields.day(ofTimestamp: cell)) &* DateFields.microsecondsADay
+    let (cells, results, unit) = (value.ints, out.ints, unit)
+    if type == .date {
+      for row in 0..<context.count { results[row] = unit.firstDay(of: cells[row]) }
+    } else if let size = unit.microseconds {
+      for row in 0..<context.count { results[row] = CivilDate.floorDivide(cells[row], size) &* size }
+    } else {
+      for row in 0..<context.count {
+        results[row] = unit.firstDay(of: DateFields.day(ofTimestamp: cells[row])) &* CivilDate.microsecondsPerDay
       }
     }
     out.takeNulls(of: value)
@@ -170,11 +172,11 @@ final class DateDifferenceNode: Node {
   @inline(__always)
   private func number(_ cell: Int64) -> Int64 {
     if start.type == .timestamp {
-      if let size = unit.microseconds { return DateFields.floorDivide(cell, size) }
+      if let size = unit.microseconds { return CivilDate.floorDivide(cell, size) }
       return unit.number(ofDay: DateFields.day(ofTimestamp: cell))
     }
-    if let size = unit.microseconds, size < DateFields.microsecondsADay {
-      return cell &* (DateFields.microsecondsADay / size)
+    if let size = unit.microseconds, size < CivilDate.microsecondsPerDay {
+      return cell &* (CivilDate.microsecondsPerDay / size)
     }
     return unit.number(ofDay: cell)
   }

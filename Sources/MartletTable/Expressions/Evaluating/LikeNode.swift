@@ -72,17 +72,18 @@ final class LikeNode: Node {
     if let literal {
       let bytes = literal.bytes
       let (start, size) = (bytes.baseAddress!, bytes.count)
-      for row in 0..<context.count {
-        let length = Int(lengths[row])
-        let text = texts[row]
-        let matches =
-          switch shape {
-          case .exact: length == size && Comparison.equal(text, start, size)
-          case .prefix: length >= size && Comparison.equal(text, start, size)
-          case .suffix: length >= size && memcmp(text + (length &- size), start, size) == 0
-          default: TextSearch.find(start, size, in: text, length) != nil
-          }
-        flags[row] = matches ? hit : hit ^ 1
+      switch shape {
+      case .exact:
+        Self.test(texts, lengths, flags, context.count, hit) { $1 == size && Comparison.equal($0, start, size) }
+      case .prefix:
+        Self.test(texts, lengths, flags, context.count, hit) { $1 >= size && Comparison.equal($0, start, size) }
+      case .suffix:
+        Self.test(texts, lengths, flags, context.count, hit) {
+          $1 >= size && memcmp($0 + ($1 &- size), start, size) == 0
+        }
+      default:
+        let needle = TextNeedle(start, size)
+        Self.test(texts, lengths, flags, context.count, hit) { needle.find(in: $0, $1) != nil }
       }
     } else if let patterns {
       for row in 0..<context.count {
@@ -92,6 +93,14 @@ final class LikeNode: Node {
     }
     out.takeNulls(of: value, patterns)
     return out
+  }
+
+  @inline(__always)
+  private static func test(
+    _ texts: UnsafeMutablePointer<UnsafePointer<UInt8>>, _ lengths: UnsafeMutablePointer<UInt32>,
+    _ flags: UnsafeMutablePointer<Int64>, _ count: Int, _ hit: Int64, _ matches: (UnsafePointer<UInt8>, Int) -> Bool
+  ) {
+    for row in 0..<count { flags[row] = matches(texts[row], Int(lengths[row])) ? hit : hit ^ 1 }
   }
 
   /// Greedy with one point to return to, which is enough: an earlier `%` never has to be widened once a later one
@@ -133,24 +142,5 @@ final class LikeNode: Node {
     }
     while step < pattern.count, pattern[step] == UInt8(ascii: "%") { step += 1 }
     return step == pattern.count
-  }
-}
-
-/// Where a text stands in another.
-enum TextSearch {
-  /// The first byte at which `part` stands in `text`; nil where it does not. The empty part stands at the start.
-  @inline(__always)
-  static func find(
-    _ part: UnsafePointer<UInt8>, _ partCount: Int, in text: UnsafePointer<UInt8>, _ count: Int
-  ) -> Int? {
-    guard partCount > 0 else { return 0 }
-    var index = 0
-    while index &+ partCount <= count {
-      guard let hit = memchr(text + index, Int32(part[0]), count &- partCount &- index &+ 1) else { return nil }
-      index = UnsafeRawPointer(hit) - UnsafeRawPointer(text)
-      if memcmp(text + index, part, partCount) == 0 { return index }
-      index &+= 1
-    }
-    return nil
   }
 }

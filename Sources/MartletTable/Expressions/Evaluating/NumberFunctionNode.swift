@@ -107,6 +107,14 @@ final class NumberFunctionNode: Node {
         return
       }
       let digits = vectors[1].ints
+      if case .int(let all)? = arguments[1].constant, all > 0, all <= 22 {
+        let unit = Glibc.pow(10, Double(all))
+        for row in 0..<count {
+          let rounded = (x[row] * unit).rounded(.toNearestOrAwayFromZero) / unit
+          z[row] = rounded.isFinite ? rounded : x[row]
+        }
+        return
+      }
       for row in 0..<count { z[row] = x[row].isFinite ? Self.round(x[row], digits[row]) : x[row] }
     }
   }

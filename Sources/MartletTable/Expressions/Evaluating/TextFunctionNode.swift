@@ -57,11 +57,11 @@ final class TextFunctionNode: Node {
       let (start, count) = (text.texts[row], Int(text.lengths[row]))
       let (piece, size) = (part.texts[row], Int(part.lengths[row]))
       switch function {
-      case .contains: out.ints[row] = TextSearch.find(piece, size, in: start, count) != nil ? 1 : 0
+      case .contains: out.ints[row] = TextNeedle(piece, size).find(in: start, count) != nil ? 1 : 0
       case .startsWith: out.ints[row] = count >= size && memcmp(start, piece, size) == 0 ? 1 : 0
       case .endsWith: out.ints[row] = count >= size && memcmp(start + (count &- size), piece, size) == 0 ? 1 : 0
       default:
-        let place = TextSearch.find(piece, size, in: start, count)
+        let place = TextNeedle(piece, size).find(in: start, count)
         out.ints[row] = place.map { Int64(Characters.count(start, $0)) + 1 } ?? 0
       }
     }
@@ -167,9 +167,8 @@ final class TextFunctionNode: Node {
     let text = bytes.baseAddress!
     let none = bytes.count..<bytes.count
     guard separator.count > 0 else { return number == 1 || number == -1 ? 0..<bytes.count : none }
-    func end(after start: Int) -> Int? {
-      TextSearch.find(separator.baseAddress!, separator.count, in: text + start, bytes.count - start).map { $0 + start }
-    }
+    let needle = TextNeedle(separator.baseAddress!, separator.count)
+    func end(after start: Int) -> Int? { needle.find(in: text, bytes.count, from: start) }
     var wanted = number
     if number < 0 {
       var parts: Int64 = 1
@@ -302,7 +301,8 @@ final class TextFunctionNode: Node {
     _ bytes: Bytes, _ old: Bytes, _ new: Bytes, _ writer: inout TextWriter, _ out: Vector, _ row: Int
   ) {
     let text = bytes.baseAddress!
-    guard old.count > 0, var hit = TextSearch.find(old.baseAddress!, old.count, in: text, bytes.count) else {
+    let needle = TextNeedle(old.baseAddress!, old.count)
+    guard old.count > 0, var hit = needle.find(in: text, bytes.count) else {
       out.texts[row] = text
       out.lengths[row] = UInt32(bytes.count)
       return
@@ -310,20 +310,20 @@ final class TextFunctionNode: Node {
     var hits = 0
     if new.count > old.count {
       var from = 0
-      while let next = TextSearch.find(old.baseAddress!, old.count, in: text + from, bytes.count - from) {
+      while let next = needle.find(in: text, bytes.count, from: from) {
         hits += 1
-        from += next + old.count
+        from = next + old.count
       }
     }
     let place = writer.reserve(bytes.count + hits * max(0, new.count - old.count))
     var (from, to) = (0, 0)
     while true {
-      memcpy(place + to, text + from, hit)
-      to += hit
+      memcpy(place + to, text + from, hit - from)
+      to += hit - from
       memcpy(place + to, new.baseAddress!, new.count)
       to += new.count
-      from += hit + old.count
-      guard let next = TextSearch.find(old.baseAddress!, old.count, in: text + from, bytes.count - from) else { break }
+      from = hit + old.count
+      guard let next = needle.find(in: text, bytes.count, from: from) else { break }
       hit = next
     }
     memcpy(place + to, text + from, bytes.count - from)
