@@ -123,6 +123,7 @@ final class Command {
 
   /// The ends that belong to this process are not to be inherited by another test's command.
   private static func makePipe(_ ends: inout [Int32]) {
+    signal(SIGPIPE, SIG_IGN)  // a command that ends early is a failure of its test, not of all tests
     precondition(pipe(&ends) == 0)
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
   }
