@@ -1,4 +1,5 @@
 import Martlet
+import MartletEngine
 import MartletTable
 
 /// The whole program: the words of the command line in, the exit status out.
@@ -87,6 +88,9 @@ enum Program {
       return done
     } catch {
       if let status = interruption.exitStatus { return status }
+      // Which task failed is of no use to people; why it failed is.
+      var error = error
+      while let failure = error as? TaskFailure { error = failure.underlying }
       if let error = error as? TableError {
         Console.complain(error.description)
         return error.code == .invalidQuery ? misused : failed

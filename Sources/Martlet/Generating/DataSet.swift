@@ -21,14 +21,14 @@ package struct DataSet: Sendable {
   package let rowsPerBlock: Int
   /// Bytes of memory that a block needs.
   package let blockBytes: Int
-  private let writer: any RowWriter
+  private let writer: any RowGenerator
 
   /// - Parameter rows: From 0 to `mostRows`.
   package init(_ kind: Kind, rows: Int, seed: UInt64) {
     self.kind = kind
     self.rows = rows
     let seed = RowRandom.scrambled(seed)
-    let writer: any RowWriter =
+    let writer: any RowGenerator =
       switch kind {
       case .trips: TripRows(rows: rows, seed: seed)
       case .groupby: GroupByRows(seed: seed)
@@ -52,7 +52,7 @@ package struct DataSet: Sendable {
 }
 
 /// Makes the rows of one kind of table.
-protocol RowWriter: Sendable {
+protocol RowGenerator: Sendable {
   /// The first line without its end.
   var header: String { get }
   /// No row is longer than that, its end included.

@@ -2,7 +2,7 @@
 ///
 /// id1, id2: 100 texts; id3: 100,000 texts; id4, id5: 1...100; id6: 1...100,000; v1: 1...5; v2: 1...15; v3: 0...100 with
 /// six decimals.
-struct GroupByRows: RowWriter {
+struct GroupByRows: RowGenerator {
   let header = "id1,id2,id3,id4,id5,id6,v1,v2,v3"
   let longestRow = "id100,id100,id0000100000,100,100,100000,5,15,100.000000\n".utf8.count
   private let seed: UInt64

@@ -2,7 +2,7 @@
 ///
 /// A place is drawn uniformly, its temperature around the place's mean with a standard deviation of 10 degrees, as the
 /// sum of four uniform numbers (Irwin-Hall), which needs whole numbers only and so is the same everywhere.
-struct StationRows: RowWriter {
+struct StationRows: RowGenerator {
   let header = "station,temperature"
   let longestRow: Int
   private let seed: UInt64

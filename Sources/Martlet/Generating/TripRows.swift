@@ -2,7 +2,7 @@
 ///
 /// Every type of column is there; station names hold commas and quotes, comments also line ends; a twentieth of the
 /// cells is null, some texts are empty but not null, and bike numbers have leading zeros.
-struct TripRows: RowWriter {
+struct TripRows: RowGenerator {
   let header = TripTexts.header
   let longestRow: Int
   private let rows: Int

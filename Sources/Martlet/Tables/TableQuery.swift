@@ -40,26 +40,6 @@ package struct TableQuery: Hashable, Sendable {
   }
 }
 
-/// One key of an order.
-package struct SortKey: Hashable, Sendable {
-  package var column: String
-  package var isDescending: Bool
-
-  package init(column: String, isDescending: Bool) {
-    self.column = column
-    self.isDescending = isDescending
-  }
-
-  /// Reads `a,-b`.
-  package static func parse(_ list: String) -> [SortKey] {
-    list.split(separator: ",").map { name in
-      name.hasPrefix("-")
-        ? SortKey(column: String(name.dropFirst()), isDescending: true)
-        : SortKey(column: String(name), isDescending: false)
-    }
-  }
-}
-
 /// Which files hold the table, and in which dialect of CSV.
 package struct TableInput: Hashable, Sendable {
   /// Paths, globs, or `-` for standard input.

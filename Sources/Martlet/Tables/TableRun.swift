@@ -1,3 +1,4 @@
+package import MartletEngine
 package import MartletTable
 package import Synchronization
 
@@ -25,10 +26,13 @@ package final class RunProgress: Sendable {
   package let totalPartitions = Atomic<Int>(0)
   package let bytes = Atomic<Int>(0)
   package let partitions = Atomic<Int>(0)
-  /// Set by whoever wants the run to stop: a signal, a closed pipe. The run then throws `RunCancelled` soon.
-  package let isCancelled = Atomic<Bool>(false)
+  /// Stops the run: for a signal, or a closed pipe. The run then throws `RunCancelled` soon.
+  package let cancellation = CancellationSource()
 
   package init() {}
+
+  /// Stops the run.
+  package func cancel() { cancellation.cancel() }
 }
 
 /// What ends a run that was told to stop.

@@ -3,10 +3,12 @@
 #define MARTLET_SYSTEM_H
 
 #include "MartletCSV.h"
+#include "MartletCells.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
 #include "MartletSignals.h"
 #include "MartletTerminal.h"
+#include "MartletThreads.h"
 #include "MartletUnnamedFile.h"
 #include "MartletUsage.h"
 

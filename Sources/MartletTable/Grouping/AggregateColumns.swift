@@ -15,24 +15,12 @@ struct AggregateColumns {
   func frame() -> GroupFrame {
     let spec = layout.spec
     var columns: [Column] = []
-    for column in 0..<spec.keyCount { columns.append(keyColumn(column)) }
+    let keys = FirstKeys(groups)
+    for column in 0..<spec.keyCount { columns.append(keys.column(column)) }
     for aggregate in spec.aggregates { columns.append(self.column(of: aggregate)) }
     return GroupFrame(
       frame: Frame(names: plan.options.names, columns: columns, rowCount: groups.count),
       keyTypes: (0..<spec.keyCount).map { order.rankings[$0].type })
-  }
-
-  /// The key of each group as it was first written.
-  private func keyColumn(_ column: Int) -> Column {
-    var texts = TextColumnBuilder(capacity: groups.count)
-    for group in 0..<groups.count {
-      let entry = groups.entries[groups.starts[group]]
-      let part = plan.parts[Int(entry.part)]
-      let id = part.keyID(Int(entry.group), column: column)
-      let dictionary = part.dictionaries[column]
-      texts.append(id == dictionary.nullID ? nil : dictionary.text(Int(id)))
-    }
-    return texts.column()
   }
 
   private func column(of aggregate: AggregateSpec) -> Column {

@@ -127,6 +127,8 @@ package final class GroupPlan: @unchecked Sendable {
 package final class GroupOrder: @unchecked Sendable {
   let rankings: [TextRanking]
   private let keyCount: Int
+  /// The types of the key columns.
+  package var keyTypes: [ColumnType] { rankings.prefix(keyCount).map(\.type) }
   /// The columns before this one are in `prefixes`.
   private let firstColumn: Int
   /// The rank of each group by its first columns, a list a part; empty while 64 bits hold all columns.

@@ -127,7 +127,8 @@ final class MergedGroups {
         states.append(plan.parts[Int(entries[start].part)].state(Int(entries[start].group)))
         continue
       }
-      let target = merged.view.address(merged.append())
+      let row = merged.append()
+      let target = merged.view.address(row)
       states.append(target)
       for index in start..<end {
         if pairs == capacity {

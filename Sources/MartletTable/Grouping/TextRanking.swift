@@ -146,9 +146,7 @@ package final class TextRanking: @unchecked Sendable {
       while end < items.count && items[end].key == items[start].key { end += 1 }
       if end - start > 1 {
         items[start..<end].sort {
-          let left = all.text(Int($0.id))
-          let right = all.text(Int($1.id))
-          return compareTexts(left.baseAddress!, left.count, right.baseAddress!, right.count) < 0
+          compareTexts(all.text(Int($0.id)), all.text(Int($1.id))) < 0
         }
       }
       start = end

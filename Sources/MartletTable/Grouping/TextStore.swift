@@ -46,3 +46,9 @@ func compareTexts(
   let order = memcmp(left, right, min(leftCount, rightCount))
   return order != 0 ? Int(order) : leftCount &- rightCount
 }
+
+@inline(__always)
+func compareTexts(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Int {
+  guard let leftBytes = left.baseAddress, let rightBytes = right.baseAddress else { return left.count - right.count }
+  return compareTexts(leftBytes, left.count, rightBytes, right.count)
+}

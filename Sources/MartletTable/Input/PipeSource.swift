@@ -12,6 +12,7 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
   private let descriptor: Int32
   private let closesDescriptor: Bool
   private let memoryBytes: Int
+  private let spoolDirectory: String
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   /// Pieces of `pieceBytes` each, `memoryBytes` in all.
   private var pieces: [UnsafeMutableRawPointer] = []
@@ -23,9 +24,13 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
   private static let pieceBytes = 1 << 18
 
   /// Reads from `descriptor`, which stays open unless `closesDescriptor` says otherwise.
+  ///
+  /// The temporary file is made in `spoolDirectory`, or where `TMPDIR` says, or in `/tmp`.
   package init(
-    descriptor: Int32, name: String = "-", memoryBytes: Int = 8 << 20, closesDescriptor: Bool = false
+    descriptor: Int32, name: String = "-", memoryBytes: Int = 8 << 20, spoolDirectory: String? = nil,
+    closesDescriptor: Bool = false
   ) {
+    self.spoolDirectory = spoolDirectory ?? Self.temporaryDirectory
     self.name = name
     self.descriptor = descriptor
     self.closesDescriptor = closesDescriptor
@@ -86,7 +91,7 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
     while written < count {
       let part = pwrite(spool, chunk.baseAddress! + written, count - written, fetched - memoryBytes + written)
       if part < 0 && errno == EINTR { continue }
-      guard part > 0 else { throw .cannotSpool(name, Self.directory, part < 0 ? errno : ENOSPC) }
+      guard part > 0 else { throw .cannotSpool(name, spoolDirectory, part < 0 ? errno : ENOSPC) }
       written += part
     }
     fetched += count
@@ -111,16 +116,15 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
     }
   }
 
-  private static var directory: String {
+  private static var temporaryDirectory: String {
     guard let path = getenv("TMPDIR"), path.pointee != 0 else { return "/tmp" }
     return String(cString: path)
   }
 
   private func makeSpool() throws(TableError) -> Int32 {
-    let directory = Self.directory
-    var template = Array((directory + "/martlet-XXXXXX").utf8CString)
+    var template = Array((spoolDirectory + "/martlet-XXXXXX").utf8CString)
     let file = mkstemp(&template)
-    guard file >= 0 else { throw .cannotSpool(name, directory, errno) }
+    guard file >= 0 else { throw .cannotSpool(name, spoolDirectory, errno) }
     unlink(template)
     _ = fcntl(file, F_SETFD, FD_CLOEXEC)
     return file

@@ -1,3 +1,5 @@
+import MartletSystem
+
 /// Cells as values: what class a text belongs to, and whole vectors of texts parsed.
 package enum CellParser {
   /// The class of a cell that is not null; exactly one member.
@@ -23,16 +25,37 @@ package enum CellParser {
   ///
   /// - Returns: nil when all cells fit; else the first row that does not, and `into` is of no use.
   package static func parse(_ text: Vector, as type: ColumnType, into: Vector, lenient: Bool = false) -> Int? {
+    parse(text, as: type, into: into, lenient: lenient, usesRegisters: hasRegisterParsers)
+  }
+
+  /// Whether this processor can parse short numbers in one register each (`martlet_parse_plain_ints`).
+  static let hasRegisterParsers = martlet_has_cell_parsers() != 0
+
+  static func parse(
+    _ text: Vector, as type: ColumnType, into: Vector, lenient: Bool, usesRegisters: Bool
+  ) -> Int? {
     into.type = type
     into.count = text.count
     into.hasNulls = text.hasNulls
     if text.hasNulls { into.valid.update(from: text.valid, count: text.count) }
     switch type {
-    case .int: return lenient ? parseInts(text, into, true) : parseInts(text, into, false)
-    case .double: return lenient ? parseDoubles(text, into, true) : parseDoubles(text, into, false)
-    case .bool: return parseEach(text, into.ints) { bool($0, $1, lenient: lenient) }
-    case .date: return parseEach(text, into.ints) { MomentParser.date($0, $1) }
-    case .timestamp: return parseEach(text, into.ints) { MomentParser.timestamp($0, $1, acceptsDate: true) }
+    case .int:
+      let values = into.ints
+      return parseNumbers(text, values, usesRegisters ? { martlet_parse_plain_ints($0, $1, $2, $3, $4, values) } : nil)
+      {
+        IntParser.parse($0, $1, lenient: lenient)
+      }
+    case .double:
+      let values = into.doubles
+      return parseNumbers(
+        text, values, usesRegisters ? { martlet_parse_plain_doubles($0, $1, $2, $3, $4, values) } : nil
+      ) {
+        DoubleParser.parse($0, $1, lenient: lenient)
+      }
+    case .bool: return parseEach(text, into.ints, 0..<text.count) { bool($0, $1, lenient: lenient) }
+    case .date: return parseEach(text, into.ints, 0..<text.count) { MomentParser.date($0, $1) }
+    case .timestamp:
+      return parseEach(text, into.ints, 0..<text.count) { MomentParser.timestamp($0, $1, acceptsDate: true) }
     case .text:
       into.texts.update(from: text.texts, count: text.count)
       into.lengths.update(from: text.lengths, count: text.count)
@@ -46,33 +69,48 @@ package enum CellParser {
     }
   }
 
-  @inline(__always)
-  private static func parseInts(_ text: Vector, _ into: Vector, _ lenient: Bool) -> Int? {
-    parseEach(text, into.ints) { IntParser.parse($0, $1, lenient: lenient) }
-  }
+  /// Parses cells from a given row on for as long as they are plain; gives the first that is not.
+  private typealias PlainParser = (
+    UnsafePointer<UnsafePointer<UInt8>?>, UnsafePointer<UInt32>, UnsafePointer<UInt8>?, Int, Int
+  ) -> Int
 
+  /// Alternates between the fast parser of plain cells, where there is one, and the general one.
   @inline(__always)
-  private static func parseDoubles(_ text: Vector, _ into: Vector, _ lenient: Bool) -> Int? {
-    parseEach(text, into.doubles) { DoubleParser.parse($0, $1, lenient: lenient) }
+  private static func parseNumbers<Value: ExpressibleByIntegerLiteral>(
+    _ text: Vector, _ values: UnsafeMutablePointer<Value>, _ plain: PlainParser?,
+    _ parse: (UnsafePointer<UInt8>, Int) -> Value?
+  ) -> Int? {
+    let count = text.count
+    guard let plain else { return parseEach(text, values, 0..<count, parse) }
+    let texts = UnsafeRawPointer(text.texts).assumingMemoryBound(to: UnsafePointer<UInt8>?.self)
+    let valid = text.hasNulls ? UnsafePointer(text.valid) : nil
+    var row = 0
+    while true {
+      row = plain(texts, text.lengths, valid, row, count)
+      if row == count { return nil }
+      // Where one cell is not plain, the next ones may not be either.
+      let next = min(row + 8, count)
+      if let misfit = parseEach(text, values, row..<next, parse) { return misfit }
+      row = next
+    }
   }
 
   @inline(__always)
   private static func parseEach<Value: ExpressibleByIntegerLiteral>(
-    _ text: Vector, _ values: UnsafeMutablePointer<Value>,
+    _ text: Vector, _ values: UnsafeMutablePointer<Value>, _ rows: Range<Int>,
     _ parse: (UnsafePointer<UInt8>, Int) -> Value?
   ) -> Int? {
     let texts = text.texts
     let lengths = text.lengths
-    let count = text.count
     if !text.hasNulls {
-      for row in 0..<count {
+      for row in rows {
         guard let value = parse(texts[row], Int(lengths[row])) else { return row }
         values[row] = value
       }
       return nil
     }
     let valid = text.valid
-    for row in 0..<count {
+    for row in rows {
       if valid[row] == 0 {
         values[row] = 0
         continue
@@ -109,6 +147,10 @@ package enum CellParser {
     if count == 0 { return .text }
     let first = address[0]
     if first &- 0x30 <= 9 || first == UInt8(ascii: "-") || first == UInt8(ascii: ".") {
+      // A point among the first eight bytes leaves two classes: a timestamp has its point later.
+      if DoubleParser.pointMask(Digits.load(address)).trailingZeroBitCount &>> 3 < min(count, 8) {
+        return DoubleParser.parse(address, count) != nil ? .double : .text
+      }
       if IntParser.parse(address, count) != nil { return .int }
       return seenNumberOrMoment(address, count)
     }
@@ -116,7 +158,7 @@ package enum CellParser {
     case UInt8(ascii: "t"), UInt8(ascii: "f"):
       return bool(address, count, lenient: false) != nil ? .bool : .text
     case UInt8(ascii: "n"), UInt8(ascii: "N"), UInt8(ascii: "i"), UInt8(ascii: "I"):
-      return count <= 8 && DoubleParser.parse(address, count) != nil ? .double : .text
+      return (count == 3 || count == 8) && DoubleParser.parse(address, count) != nil ? .double : .text
     default: return .text
     }
   }

@@ -7,16 +7,28 @@ enum Digits {
 
   /// The first `count` bytes, 1 to 8, behind as many `0` as make eight.
   @inline(__always)
-  static func loadAligned(_ address: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
+  static func loadAligned(_ address: UnsafePointer<UInt8>, _ count: Int) -> UInt64 { align(load(address), count) }
+
+  /// The first `count` bytes of `word`, 1 to 8, behind as many `0` as make eight.
+  @inline(__always)
+  static func align(_ word: UInt64, _ count: Int) -> UInt64 {
     let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* count)
-    return (load(address) &<< shift) | (0x3030_3030_3030_3030 & ((1 &<< shift) &- 1))
+    return (word &<< shift) | (0x3030_3030_3030_3030 & ((1 &<< shift) &- 1))
   }
 
+  /// Whether all eight bytes are `0` to `9`: the high nibble is 3, also when 6 is added.
   @inline(__always)
   static func areDigits(_ word: UInt64) -> Bool {
-    // High nibbles must be 3, before and after 6 is added: that leaves '0' to '9'.
-    (word & 0xf0f0_f0f0_f0f0_f0f0) | (((word &+ 0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0) &>> 4)
-      == 0x3333_3333_3333_3333
+    ((word ^ 0x3030_3030_3030_3030) | ((word &+ 0x0606_0606_0606_0606) ^ 0x3030_3030_3030_3030))
+      & 0xf0f0_f0f0_f0f0_f0f0 == 0
+  }
+
+  /// `areDigits` of two words.
+  @inline(__always)
+  static func areDigits(_ first: UInt64, _ second: UInt64) -> Bool {
+    ((first ^ 0x3030_3030_3030_3030) | ((first &+ 0x0606_0606_0606_0606) ^ 0x3030_3030_3030_3030)
+      | (second ^ 0x3030_3030_3030_3030) | ((second &+ 0x0606_0606_0606_0606) ^ 0x3030_3030_3030_3030))
+      & 0xf0f0_f0f0_f0f0_f0f0 == 0
   }
 
   /// The number that eight digits spell.

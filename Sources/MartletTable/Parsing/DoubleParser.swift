@@ -13,57 +13,48 @@ package enum DoubleParser {
   /// - Parameter address: 16 bytes or more are readable from there.
   /// - Returns: nil where the `count` bytes are no such number.
   ///
-  /// Up to 16 bytes without an exponent are read in two registers: the point is squeezed out, sixteen digits are
-  /// turned into a number, and one division gives the exact result where the number fits into 53 bits (Clinger, How
-  /// to Read Floating Point Numbers Accurately, 1990).
+  /// One to six digits, a point and up to eight more are read as two whole numbers; their sum fits into 53 bits, so
+  /// that one division gives the exact result (Clinger, How to Read Floating Point Numbers Accurately, 1990).
   @inline(__always)
   package static func parse(_ address: UnsafePointer<UInt8>, _ count: Int, lenient: Bool = false) -> Double? {
-    if count &- 1 < 16 && count > 0 {
-      var low = Digits.load(address)
-      var high = Digits.load(address + 8)
+    if count > 0 {
       let isNegative = address[0] == UInt8(ascii: "-")
-      let sign = isNegative ? 1 : 0
-      let n = count &- sign
-      var text = UInt128(high) &<< 64 | UInt128(low)
-      text = text &>> UInt128(8 &* sign)
-      // What lies behind the text must not look like a point.
-      let behind = UInt128(truncatingIfNeeded: 128 &- 8 &* n) & 127
-      text = n == 16 ? text : n == 0 ? 0 : (text &<< behind) &>> behind
-      low = UInt64(truncatingIfNeeded: text)
-      high = UInt64(truncatingIfNeeded: text &>> 64)
-      let lowPoint = pointMask(low)
-      let highPoint = pointMask(high)
-      var whole = n
-      var digits = n
-      if lowPoint | highPoint != 0 {
-        whole = lowPoint != 0 ? lowPoint.trailingZeroBitCount &>> 3 : 8 &+ (highPoint.trailingZeroBitCount &>> 3)
-        let before = (UInt128(1) &<< UInt128(8 &* whole)) &- 1
-        text = (text & before) | ((text &>> 8) & ~before)
-        digits = n &- 1
-      }
-      if digits > 0 {
-        let shift = UInt128(truncatingIfNeeded: 128 &- 8 &* digits)
-        let zeros = UInt128(0x3030_3030_3030_3030) &<< 64 | UInt128(0x3030_3030_3030_3030)
-        text = digits == 16 ? text : (text &<< shift) | (zeros & ((UInt128(1) &<< shift) &- 1))
-        low = UInt64(truncatingIfNeeded: text)
-        high = UInt64(truncatingIfNeeded: text &>> 64)
-        if Digits.areDigits(low) && Digits.areDigits(high)
-          && (lenient || whole < 2 || address[sign] != 0x30)
-        {
-          let mantissa = Digits.value(low) &* 100_000_000 &+ Digits.value(high)
-          if mantissa <= 1 << 53 {
-            let value = Double(mantissa) / martlet_power_of_ten(UInt32(truncatingIfNeeded: digits &- whole))
-            return isNegative ? -value : value
-          }
+      let digits = isNegative ? address + 1 : address
+      let n = isNegative ? count &- 1 : count
+      let word = Digits.load(digits)
+      let whole = pointMask(word).trailingZeroBitCount &>> 3
+      let fraction = n &- whole &- 1
+      if UInt(bitPattern: whole &- 1) < 6 && UInt(bitPattern: fraction &- 1) < 8 {
+        let before = Digits.align(word, whole)
+        let behind = Digits.loadAligned(digits + (whole &+ 1), fraction)
+        if Digits.areDigits(before, behind) && (lenient || whole == 1 || digits[0] != 0x30) {
+          let ten = martlet_power_of_ten(UInt32(truncatingIfNeeded: fraction))
+          let value = (exact(Digits.value(before)) * ten + exact(Digits.value(behind))) / ten
+          return isNegative ? -value : value
+        }
+      } else if UInt(bitPattern: n &- 1) < 8 && fraction < 0 {
+        let before = Digits.align(word, n)
+        if Digits.areDigits(before) && (lenient || n == 1 || digits[0] != 0x30) {
+          let value = exact(Digits.value(before))
+          return isNegative ? -value : value
         }
       }
     }
     return parseAny(address, count, lenient)
   }
 
-  /// The high bit of the first byte that is a point, and perhaps of later ones.
+  /// A whole number below 2^52 as a double.
+  ///
+  /// The conversion instruction keeps half of its target register and so waits for what was there before: in a loop,
+  /// the division of the cell before. This addition does not (15 against 5 ns a cell).
   @inline(__always)
-  private static func pointMask(_ word: UInt64) -> UInt64 {
+  private static func exact(_ value: UInt64) -> Double {
+    Double(bitPattern: value | 0x4330_0000_0000_0000) - 0x1p52
+  }
+
+  /// The high bit of the first byte that is a point, and perhaps of later ones; zero when there is none.
+  @inline(__always)
+  static func pointMask(_ word: UInt64) -> UInt64 {
     let different = word ^ 0x2e2e_2e2e_2e2e_2e2e
     return (different &- 0x0101_0101_0101_0101) & ~different & 0x8080_8080_8080_8080
   }

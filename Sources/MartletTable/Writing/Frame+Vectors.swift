@@ -54,11 +54,10 @@ package struct ColumnBuilder {
   /// A builder for vectors of `type`.
   package init(type: ColumnType) { self.type = type }
 
-  /// Adds the cells of `count` rows: those named by `rows`, else the first ones.
-  package mutating func append(_ vector: Vector, count: Int, rows: UnsafePointer<UInt16>? = nil) {
-    self.count += count
-    for index in 0..<count {
-      let row = rows.map { Int($0[index]) } ?? index
+  /// Adds the cells of `rows`.
+  package mutating func append(_ vector: Vector, rows: Range<Int>) {
+    count += rows.count
+    for row in rows {
       let isValid = vector.type != .null && vector.isValid(row)
       validity.append(isValid)
       if !isValid { hasNulls = true }

@@ -1,4 +1,5 @@
 import Martlet
+import MartletTable
 
 /// Lists of column names as people type them: `a,b`, `"a, b",c`, `a,-b`.
 enum NameList {

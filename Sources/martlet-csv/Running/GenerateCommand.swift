@@ -7,6 +7,7 @@ struct GenerateCommand {
   let threads: Int?
   let outputName: String?
   let progressChoice: ProgressChoice
+  let recording: Recording
 
   init(_ arguments: Arguments) throws(UsageError) {
     let kind = try arguments.choice(.kind, of: DataSet.Kind.self) ?? .trips
@@ -15,14 +16,18 @@ struct GenerateCommand {
     threads = try arguments.threads()
     outputName = arguments.value(.output)
     progressChoice = try arguments.choice(.progress, of: ProgressChoice.self) ?? .auto
+    recording = Recording(arguments)
   }
 
   func run(_ progress: RunProgress) throws {
     let bar = progressChoice.start(progress)
     defer { bar?.stop() }
     let destination = try Destination(outputName) { bar?.stop() }
-    try destination.complete {
-      try dataSet.write(to: destination.target, threads: threads, progress: progress)
+    let record = try destination.complete {
+      try Generation(dataSet, threads: threads, progress: progress)
+        .write(to: destination.target, isRecorded: recording.isWanted)
     }
+    bar?.stop()
+    if let record { try recording.show(record) }
   }
 }

@@ -50,7 +50,7 @@ final class Interruption: Sendable {
     let number = martlet_wait_for_signal(-1)
     guard number > 0 else { return }
     received.store(number, ordering: .relaxed)
-    progress.isCancelled.store(true, ordering: .relaxed)
+    progress.cancel()
     let second = martlet_wait_for_signal(Self.patienceMilliseconds)
     TemporaryFile.remove()
     _exit(128 + (second > 0 ? second : number))

@@ -14,9 +14,8 @@ struct QueryCommand {
   let outputName: String?
   let progressChoice: ProgressChoice
   let graphName: String?
-  let traceName: String?
   let isExplained: Bool
-  let isProfiled: Bool
+  let recording: Recording
   let printsTypes: Bool
 
   init(_ arguments: Arguments) throws(UsageError) {
@@ -31,9 +30,8 @@ struct QueryCommand {
     format = try arguments.choice(.format, of: OutputFormat.self) ?? (isSeen ? .table : .csv)
     progressChoice = try arguments.choice(.progress, of: ProgressChoice.self) ?? .auto
     graphName = try arguments.graphName()
-    traceName = arguments.value(.trace)
     isExplained = arguments.has(.explain)
-    isProfiled = arguments.has(.profile)
+    recording = Recording(arguments)
     printsTypes = arguments.has(.types)
     if printsTypes, arguments.has(.format) {
       throw UsageError("--types has a form of its own", remedy: "leave --format out")
@@ -65,6 +63,7 @@ struct QueryCommand {
     }
     bar?.stop()
     for note in report.notes { Console.complain("note: \(note)") }
+    if let record = report.record { try recording.show(record) }
   }
 
   private func run(
@@ -72,7 +71,7 @@ struct QueryCommand {
   ) throws -> RunReport {
     let columns = outputName == nil || outputName == "-" ? Int(martlet_terminal_columns(1)) : 0
     return try planned.run(
-      format: format, width: columns, output: target, progress: progress, record: traceName != nil || isProfiled)
+      format: format, width: columns, output: target, progress: progress, record: recording.isWanted)
   }
 
   private static func query(_ arguments: Arguments) throws(UsageError) -> TableQuery {

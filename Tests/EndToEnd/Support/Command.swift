@@ -114,6 +114,12 @@ final class Command {
       output: String(decoding: output, as: UTF8.self), errors: String(decoding: errors, as: UTF8.self))
   }
 
+  /// Whether there is something on standard error already.
+  var hasComplained: Bool {
+    var status = stat()
+    return stat(errorFile, &status) == 0 && status.st_size > 0
+  }
+
   /// Bytes that the process has handed to `write` so far; nil when it is gone.
   var writtenBytes: Int? {
     guard let text = Sandbox.contents("/proc/\(process)/io") else { return nil }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MartletTable
 
-/// Vectors of the rows of a table of scalars.
+/// Vectors of the rows of a table of scalars; the texts live as long as this does.
 struct Vectors {
   let vectors: [Vector?]
   private let arena = TextArena()
@@ -81,6 +81,7 @@ struct Vectors {
         failures += model.failures.count
       }
       let input = Vectors(table, source.schema, rows: 0..<rows)
+      defer { withExtendedLifetime(input) {} }
       do {
         // Twice, because memory is reused.
         for time in 1...2 {

@@ -88,6 +88,50 @@ import Testing
     }
   }
 
+  @Test(.enabled(if: CellParser.hasRegisterParsers, "the processor has no such parsers"))
+  func `the parsers that use one register agree with the general ones`() {
+    let fast = Vector(type: .int)
+    let slow = Vector(type: .int)
+    for seed in 0..<(isDebug ? 300 : 20_000) {
+      var random = SeededGenerator(UInt64(seed))
+      let alphabet = Array(
+        ["0123456789", "0123456789.", "0123456789.-", "01.", "0123456789.-+e /:"].randomElement(using: &random)!)
+      let cells: [String?] = (0..<Int.random(in: 0...40, using: &random)).map { _ -> String? in
+        if Int.random(in: 0..<20, using: &random) == 0 { return nil }
+        let length = Int.random(in: 0...(Bool.random(using: &random) ? 9 : 19), using: &random)
+        return String((0..<length).map { _ in alphabet.randomElement(using: &random)! })
+      }
+      // Misfits would end the comparison at once.
+      let ints = cells.map { cell -> String? in cell.flatMap { Int64($0) } == nil ? nil : cell }
+      let doubles = cells.map { cell -> String? in cell.flatMap { Double($0) } == nil ? nil : cell }
+      for kept in [cells, ints, doubles] {
+        vector(kept) { text in
+          for type in [ColumnType.int, .double] {
+            for lenient in [false, true] {
+              let first = CellParser.parse(text, as: type, into: fast, lenient: lenient, usesRegisters: true)
+              let second = CellParser.parse(text, as: type, into: slow, lenient: lenient, usesRegisters: false)
+              let rows = first ?? text.count
+              let isRight = first == second && (0..<rows).allSatisfy { fast.ints[$0] == slow.ints[$0] }
+              if !isRight { Issue.record("seed \(seed): \(kept) as \(type)") }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: examples.indices)
+  func `the general parsers take the same classes`(_ index: Int) {
+    let (text, type) = Self.examples[index]
+    let into = Vector(type: .int)
+    for column in [ColumnType.int, .double] {
+      vector([nil, text]) {
+        let misfit = CellParser.parse($0, as: column, into: into, lenient: false, usesRegisters: false)
+        #expect((misfit == nil) == type.isSubset(of: .accepted(by: column)))
+      }
+    }
+  }
+
   @Test func `lenient parsing takes what a user asks for`() {
     let into = Vector(type: .int)
     vector(["007", "+5", "-0"]) {

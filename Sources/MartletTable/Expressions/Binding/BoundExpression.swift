@@ -13,7 +13,10 @@ package final class BoundExpression {
   /// The value, where it is the same for all records.
   package var constant: Scalar? { root.constant }
 
-  let root: Node
+  private let root: Node
+  /// The conditions joined by AND at the root; the root alone otherwise.
+  private let conjuncts: [Node]
+  private let activeRows: ActiveRows
   private let context = EvaluationContext()
 
   /// Checks names and types.
@@ -29,12 +32,8 @@ package final class BoundExpression {
     root = try binder.node(expression)
     type = root.type
     columns = binder.columnsRead.sorted()
-  }
-
-  init(root: Node, columns: [Int]) {
-    self.root = root
-    type = root.type
-    self.columns = columns
+    conjuncts = (root as? LogicNode)?.conjuncts ?? [root]
+    activeRows = ActiveRows(capacity: capacity)
   }
 
   /// The values of `count` records.
@@ -54,34 +53,38 @@ package final class BoundExpression {
 
   /// Writes the numbers of the records for which the expression is TRUE (not FALSE, not NULL), ascending.
   ///
-  /// - Parameter selection: Room for `count` numbers.
+  /// The conditions of a chain of AND are applied one after the other to the records that the ones before left.
+  ///
+  /// - Parameter selection: Room for `count` numbers, at most 65,536.
   /// - Returns: How many there are.
   package func evaluateFilter(
     _ input: [Vector?], count: Int, arena: TextArena, into selection: UnsafeMutablePointer<UInt16>
   ) throws(TableError) -> Int {
-    let result = try evaluate(input, count: count, arena: arena)
-    return Self.select(result, count, selection)
-  }
-
-  package func evaluateFilter(
-    _ input: [Vector?], count: Int, arena: TextArena, into selection: UnsafeMutablePointer<UInt32>
-  ) throws(TableError) -> Int {
-    let result = try evaluate(input, count: count, arena: arena)
-    return Self.select(result, count, selection)
-  }
-
-  /// Without a branch: every number is written, and kept by moving on. A null has the value 0.
-  @inline(__always)
-  private static func select<Index: FixedWidthInteger>(
-    _ flags: Vector, _ count: Int, _ selection: UnsafeMutablePointer<Index>
-  ) -> Int {
-    let values = flags.ints
-    var kept = 0
-    for row in 0..<count {
-      selection[kept] = Index(truncatingIfNeeded: row)
-      kept &+= Int(values[row] & 1)
+    context.input = input
+    context.count = count
+    context.arena = arena
+    var kept = count
+    for (index, condition) in conjuncts.enumerated() {
+      context.active = nil
+      if let refined = try condition.refine(context, selection, kept, isWhole: index == 0) {
+        kept = refined
+      } else {
+        if index > 0, condition.canFail { markActive(selection, kept) }
+        let flags = try condition.evaluate(context).ints
+        // A null has the value 0.
+        kept = Comparison.keep(selection, kept, index == 0) { flags[$0] != 0 }
+      }
+      if kept == 0 { break }
     }
     return kept
+  }
+
+  /// Lets nothing fail in records that are filtered out already.
+  private func markActive(_ selection: UnsafeMutablePointer<UInt16>, _ kept: Int) {
+    let rows = activeRows.rows
+    rows.update(repeating: 0, count: context.count)
+    for index in 0..<kept { rows[Int(selection[index])] = 1 }
+    context.active = UnsafePointer(rows)
   }
 
   /// Cells so far that a CAST could not read and made NULL, for the note at the end.

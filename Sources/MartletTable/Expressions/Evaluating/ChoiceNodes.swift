@@ -75,12 +75,19 @@ final class ConditionalNode: Node {
 
   private func copy(_ result: Vector, _ rows: UnsafeMutablePointer<UInt8>, into out: Vector) {
     if result.type == .null { return }
-    let hasNulls = result.hasNulls
-    let isText = type == .text
-    for row in 0..<out.count where rows[row] != 0 {
-      out.ints[row] = result.ints[row]
-      if isText { out.lengths[row] = result.lengths[row] }
-      out.valid[row] = hasNulls ? result.valid[row] : 1
+    // Without branches on the data: which record takes which branch is hard to predict.
+    let (count, from, to) = (out.count, result.ints, out.ints)
+    for row in 0..<count { to[row] = rows[row] != 0 ? from[row] : to[row] }
+    if type == .text {
+      let (from, to) = (result.lengths, out.lengths)
+      for row in 0..<count { to[row] = rows[row] != 0 ? from[row] : to[row] }
+    }
+    let valid = out.valid
+    if result.hasNulls {
+      let marks = result.valid
+      for row in 0..<count { valid[row] |= rows[row] & marks[row] }
+    } else {
+      for row in 0..<count { valid[row] |= rows[row] }
     }
   }
 }

@@ -267,6 +267,91 @@ struct Comparison {
   }
 }
 
+extension Comparison {
+  /// Keeps the selected records for which the comparison with a constant is TRUE; see `Node.refine`.
+  func refine(
+    _ left: Vector, _ selection: UnsafeMutablePointer<UInt16>, _ count: Int, isWhole: Bool
+  ) -> Int? {
+    var (count, isWhole) = (count, isWhole)
+    if left.hasNulls {
+      let valid = left.valid
+      count = Self.keep(selection, count, isWhole) { valid[$0] != 0 }
+      isWhole = false
+    }
+    switch form {
+    case .intConstant(let value):
+      let a = left.ints
+      switch op {
+      case .equal: return Self.keep(selection, count, isWhole) { a[$0] == value }
+      case .notEqual: return Self.keep(selection, count, isWhole) { a[$0] != value }
+      case .less: return Self.keep(selection, count, isWhole) { a[$0] < value }
+      case .lessOrEqual: return Self.keep(selection, count, isWhole) { a[$0] <= value }
+      case .greater: return Self.keep(selection, count, isWhole) { a[$0] > value }
+      default: return Self.keep(selection, count, isWhole) { a[$0] >= value }
+      }
+    case .doubleConstant(let value):
+      let a = left.doubles
+      switch op {
+      case .equal: return Self.keep(selection, count, isWhole) { a[$0] == value }
+      case .notEqual: return Self.keep(selection, count, isWhole) { !(a[$0] == value) }
+      case .less: return Self.keep(selection, count, isWhole) { a[$0] < value }
+      case .lessOrEqual: return Self.keep(selection, count, isWhole) { a[$0] <= value }
+      case .greater: return Self.keep(selection, count, isWhole) { !(a[$0] <= value) }
+      default: return Self.keep(selection, count, isWhole) { !(a[$0] < value) }
+      }
+    case .textConstant(let node): return refine(left, node.bytes, selection, count, isWhole)
+    default: return nil
+    }
+  }
+
+  private func refine(
+    _ left: Vector, _ value: UnsafeBufferPointer<UInt8>, _ selection: UnsafeMutablePointer<UInt16>, _ count: Int,
+    _ isWhole: Bool
+  ) -> Int? {
+    guard op == .equal, value.count <= 16 else { return nil }
+    let (texts, lengths) = (left.texts, left.lengths)
+    let length = UInt32(value.count)
+    let start = UnsafeRawPointer(value.baseAddress!)
+    if length <= 8 {
+      let mask = length == 0 ? 0 : UInt64.max &>> (64 &- UInt64(length) &* 8)
+      let word = start.loadUnaligned(as: UInt64.self) & mask
+      return Self.keep(selection, count, isWhole) {
+        let other = UnsafeRawPointer(texts[$0]).loadUnaligned(as: UInt64.self) & mask
+        return (other ^ word) | UInt64(lengths[$0] ^ length) == 0
+      }
+    }
+    let mask = UInt64.max &>> (128 &- UInt64(length) &* 8)
+    let low = start.loadUnaligned(as: UInt64.self)
+    let high = start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & mask
+    return Self.keep(selection, count, isWhole) {
+      let text = UnsafeRawPointer(texts[$0])
+      let otherHigh = text.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & mask
+      return (text.loadUnaligned(as: UInt64.self) ^ low) | (otherHigh ^ high) | UInt64(lengths[$0] ^ length) == 0
+    }
+  }
+
+  /// Without a branch on the data: each number is written, and kept by moving on.
+  @inline(__always)
+  static func keep(
+    _ selection: UnsafeMutablePointer<UInt16>, _ count: Int, _ isWhole: Bool, _ test: (Int) -> Bool
+  ) -> Int {
+    var kept = 0
+    if isWhole {
+      for row in 0..<count {
+        selection[kept] = UInt16(truncatingIfNeeded: row)
+        kept &+= test(row) ? 1 : 0
+      }
+    } else {
+      for index in 0..<count {
+        let row = selection[index]
+        selection[kept] = row
+        kept &+= test(Int(row)) ? 1 : 0
+      }
+    }
+    return kept
+  }
+}
+
 /// `a op b`
 final class ComparisonNode: Node {
   private let comparison: Comparison
@@ -287,6 +372,14 @@ final class ComparisonNode: Node {
     let out = output(context)
     comparison.apply(a, b, into: out)
     return out
+  }
+
+  override func refine(
+    _ context: EvaluationContext, _ selection: UnsafeMutablePointer<UInt16>, _ count: Int, isWhole: Bool
+  ) throws(TableError) -> Int? {
+    // Only columns: whatever has to be computed first is computed for all records.
+    guard !comparison.readsRight, let column = left as? ColumnNode else { return nil }
+    return comparison.refine(try column.evaluate(context), selection, count, isWhole: isWhole)
   }
 }
 

@@ -88,6 +88,12 @@ final class LogicNode: Node {
     super.init(type: .bool, canFail: left.canFail || right.canFail, register: register)
   }
 
+  /// The conditions of a chain of AND, in their order.
+  var conjuncts: [Node] {
+    guard isAnd else { return [self] }
+    return [left, right].flatMap { ($0 as? LogicNode)?.conjuncts ?? [$0] }
+  }
+
   override func evaluate(_ context: EvaluationContext) throws(TableError) -> Vector {
     let a = try left.evaluate(context)
     let outer = context.active

@@ -40,6 +40,16 @@ class Node {
     invariantFailure("a node of type \(type.name) has no evaluation")
   }
 
+  /// Keeps of the `count` record numbers in `selection` those for which this condition is TRUE, in their order.
+  ///
+  /// - Parameter isWhole: The selection is all records of the batch and has not been written yet.
+  /// - Returns: How many are kept; nil when the node has no such way and nothing was done.
+  func refine(
+    _ context: EvaluationContext, _ selection: UnsafeMutablePointer<UInt16>, _ count: Int, isWhole: Bool
+  ) throws(TableError) -> Int? {
+    nil
+  }
+
   /// The register, ready to be written.
   final func output(_ context: EvaluationContext) -> Vector {
     guard let register else { invariantFailure("a node of type \(type.name) has no register") }
