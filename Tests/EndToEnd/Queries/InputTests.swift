@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (["count", "missing.csv"], 1, "martlet-csv: missing.csv: ", "No such file"),
+    (["count", "missing.csv"], 1, "martlet-csv: missing.csv: ", "no such file"),
     (["count", "nothing-*.csv"], 1, "martlet-csv: nothing-*.csv: ", ""),
     (["count", "."], 1, "martlet-csv: .: ", "directory"),
     (["count", "trips.csv", "other.csv"], 1, "martlet-csv: ", "other.csv"),
