@@ -169,7 +169,7 @@ import Testing
     "int", "text", "date", "TRUE", "'x'", "''", "'2024-01-01'", "1", "0", "-1", "2.5", "1e300", "9223372036854775807",
     "lower", "substr",
     "round", "sum", "count", "count(*)", "top", "quantile", "date_trunc", "coalesce", "lpad", "repeat", "::",
-    "DISTINCT", "é", "'\u{0}'",
+    "DISTINCT", "é", "'\u{0}'", "'a\nb'", "\"c\nd\"",
   ]
 
   @Test(arguments: 0..<12)
