@@ -12,8 +12,8 @@ extension AggregateFunction {
   func resultType(arguments: [ColumnType], name: (Int) -> String) throws(TableError) -> ColumnType {
     for (index, type) in arguments.enumerated() where type != .null && !accepts(type) {
       let wanted = self == .any || self == .all ? "conditions" : self == .top ? "numbers and dates" : "numbers"
-      throw TableError(
-        .invalidQuery, "\(rawValue) takes \(wanted), and \(name(index)) is \(type.name)",
+      throw .query(
+        "\(rawValue) takes \(wanted), and \(name(index)) is \(type.name)",
         remedy: remedy(for: type, name(index)))
     }
     switch self {
