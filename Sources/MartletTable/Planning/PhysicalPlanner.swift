@@ -183,7 +183,9 @@ private struct PhysicalPlanner {
   }
 
   private func slot(_ name: String) throws(TableError) -> Int {
-    try BoundExpression(.column(name), schema: schema).columns[0]
+    let bound = try BoundExpression(.column(name), schema: schema)
+    // A column without any value is bound as the constant null, which reads no column.
+    return bound.columns.first ?? schema.firstIndex { $0.name == name }!
   }
 }
 

@@ -92,7 +92,7 @@ struct Binder {
     let index = try Self.index(of: name, in: schema)
     if schema[index].type == .null { return constant(.null) }
     columnsRead.insert(index)
-    return ColumnNode(index: index, type: schema[index].type)
+    return ColumnNode(index: index, name: schema[index].name, type: schema[index].type)
   }
 
   /// The column of that name: exactly, else regardless of case when there is only one.
