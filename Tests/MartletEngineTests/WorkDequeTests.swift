@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MartletEngine
@@ -51,7 +52,7 @@ import Testing
 
   @Test(arguments: 0..<40 as Range<UInt64>)
   func `on one thread it is an array with two ends, for long scripts`(seed: UInt64) {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     let capacity = 1 << Int(seed % 6)
     let script = (0..<2000).map { _ in Int.random(in: 0..<3, using: &random) }
     #expect(agrees(script: script, capacity: capacity), "seed \(seed)")
@@ -78,7 +79,7 @@ import Testing
         _ = left.next()
       }
     }
-    var random = SeededNumbers(state: UInt64(capacity))
+    var random = SeededGenerator(seed: UInt64(capacity))
     var next = 0
     while next < count {
       for _ in 0..<Int.random(in: 1...4, using: &random) where next < count {
