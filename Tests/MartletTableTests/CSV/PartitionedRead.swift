@@ -72,7 +72,11 @@ struct PartitionedRead {
 struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
-  init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 0x1234_5678 }
+  init(_ seed: UInt64) {
+    // The first number of a stream starts another one: streams of consecutive seeds would be shifted copies.
+    state = seed
+    state = next()
+  }
 
   mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
