@@ -25,10 +25,16 @@ public struct TableError: Error, Sendable, CustomStringConvertible {
   /// What to do about it: one imperative phrase.
   public let remedy: String
 
-  package init(_ code: Code, file: String? = nil, line: Int? = nil, _ message: String, remedy: String) {
+  /// Where in `file` it happened, in bytes, while the line is not known yet: counting lines is left to whoever reports.
+  package let offset: Int?
+
+  package init(
+    _ code: Code, file: String? = nil, line: Int? = nil, offset: Int? = nil, _ message: String, remedy: String
+  ) {
     self.code = code
     self.file = file
     self.line = line
+    self.offset = offset
     self.message = message
     self.remedy = remedy
   }

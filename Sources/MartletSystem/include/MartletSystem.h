@@ -4,7 +4,13 @@
 
 #include "MartletCSV.h"
 #include "MartletCells.h"
+#include "MartletMemory.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
+#include "MartletSignals.h"
+#include "MartletTerminal.h"
+#include "MartletThreads.h"
+#include "MartletUnnamedFile.h"
+#include "MartletUsage.h"
 
 #endif

@@ -1,0 +1,127 @@
+package import MartletTable
+
+/// Writes a record in the trace event format that Perfetto and chrome://tracing open.
+///
+/// Format: "Trace Event Format" of the Chromium project. Complete events (`X`) for the tasks, a track a thread; counters
+/// (`C`) for the tasks that run and the bytes read and written so far; metadata (`M`) for the names. Times are
+/// microseconds since the run began, with nanoseconds behind the point.
+package struct TraceWriter {
+  private let record: RunRecord
+  private let program: String
+  private var text: [UInt8] = []
+  private var isFirst = true
+
+  package init(_ record: RunRecord, program: String) {
+    self.record = record
+    self.program = program
+  }
+
+  /// Writes the whole file.
+  package mutating func write(to output: any OutputTarget) throws(TableError) {
+    put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")
+    metadata("process_name", thread: nil, program)
+    for thread in 0..<max(record.threads, (record.spans.map(\.thread).max() ?? -1) + 1) {
+      metadata("thread_name", thread: thread, "thread \(thread)")
+      try flush(to: output, atLeast: 1 << 16)
+    }
+    let labels = record.labels.map(Self.quoted)
+    for span in record.spans {
+      event("X", thread: span.thread, at: span.begin, name: labels[span.label])
+      put(",\"dur\":")
+      put(microseconds: span.end >= span.begin ? span.end - span.begin : 0)
+      put(",\"args\":{\"bytes in\":\(span.bytesIn),\"bytes out\":\(span.bytesOut)")
+      put(span.hasFailed ? ",\"failed\":true}}" : "}}")
+      try flush(to: output, atLeast: 1 << 16)
+    }
+    try counters(to: output)
+    put("\n]}\n")
+    try flush(to: output, atLeast: 0)
+  }
+
+  private mutating func counters(to output: any OutputTarget) throws(TableError) {
+    var steps: [(time: UInt64, running: Int, span: Int)] = []
+    steps.reserveCapacity(record.spans.count * 2)
+    for (index, span) in record.spans.enumerated() {
+      steps.append((span.begin, 1, index))
+      steps.append((span.end, -1, index))
+    }
+    steps.sort { $0.time < $1.time }
+    var running = 0
+    var bytesIn = 0
+    var bytesOut = 0
+    var shown = (running: 0, bytesIn: 0, bytesOut: 0)
+    for (index, step) in steps.enumerated() {
+      running += step.running
+      if step.running < 0 {
+        bytesIn &+= record.spans[step.span].bytesIn
+        bytesOut &+= record.spans[step.span].bytesOut
+      }
+      // All that happens at one moment is one step: a task that follows another does not make the counter twitch.
+      if index + 1 < steps.count, steps[index + 1].time == step.time { continue }
+      if running != shown.running {
+        event("C", thread: nil, at: step.time, name: "\"running tasks\"")
+        put(",\"args\":{\"tasks\":\(running)}}")
+      }
+      if bytesIn != shown.bytesIn || bytesOut != shown.bytesOut {
+        event("C", thread: nil, at: step.time, name: "\"bytes\"")
+        put(",\"args\":{\"read\":\(bytesIn),\"written\":\(bytesOut)}}")
+      }
+      shown = (running, bytesIn, bytesOut)
+      try flush(to: output, atLeast: 1 << 16)
+    }
+  }
+
+  private mutating func metadata(_ name: String, thread: Int?, _ value: String) {
+    separate()
+    put("{\"ph\":\"M\",\"pid\":1,")
+    if let thread { put("\"tid\":\(thread + 1),") }
+    put("\"name\":\"\(name)\",\"args\":{\"name\":\(Self.quoted(value))}}")
+  }
+
+  /// Begins an event; its arguments and the closing brace follow.
+  private mutating func event(_ phase: String, thread: Int?, at time: UInt64, name: String) {
+    separate()
+    put("{\"ph\":\"\(phase)\",\"pid\":1,")
+    if let thread { put("\"tid\":\(thread + 1),") }
+    put("\"name\":\(name),\"ts\":")
+    put(microseconds: time >= record.begin ? time - record.begin : 0)
+  }
+
+  private mutating func separate() {
+    put(isFirst ? "\n" : ",\n")
+    isFirst = false
+  }
+
+  private mutating func put(_ piece: String) { text.append(contentsOf: piece.utf8) }
+
+  private mutating func put(microseconds nanoseconds: UInt64) {
+    let fraction = nanoseconds % 1000
+    put("\(nanoseconds / 1000).\(fraction < 10 ? "00" : fraction < 100 ? "0" : "")\(fraction)")
+  }
+
+  private mutating func flush(to output: any OutputTarget, atLeast least: Int) throws(TableError) {
+    guard text.count >= least else { return }
+    var failure: TableError?
+    text.withUnsafeBytes { bytes in
+      do throws(TableError) { try output.write(bytes) } catch { failure = error }
+    }
+    text.removeAll(keepingCapacity: true)
+    if let failure { throw failure }
+  }
+
+  /// A JSON string.
+  private static func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

@@ -1,0 +1,103 @@
+import MartletEngine
+import MartletGraph
+import MartletTable
+
+/// The graphs that make results of merged partials where that is more than a task's work: groups are ranked, placed and
+/// finished in ranges, columns are summarised side by side.
+enum FinishGraphs {
+  /// A graph and the task whose result is wanted.
+  struct Wanted<Value: Sendable> {
+    let graph: TaskGraph
+    let node: Node<Value>
+
+    func run(_ executor: any Executor, _ options: RunOptions, _ recorder: RunRecorder?) throws -> Value {
+      recorder?.note(graph)
+      return try executor.run(graph, output: node, options: options)
+    }
+  }
+
+  /// Ranks the keys of each column, then places each part's groups by their rank.
+  static func placing(_ plan: GroupPlan, parts: Int) -> Wanted<PlacedGroups> {
+    var builder = GraphBuilder()
+    let rankings = (0..<plan.rankingCount).map { index in builder.task("rank") { try plan.rank(index) } }
+    let order = builder.task("order", all: rankings) { plan.order($0) }
+    let placements = (0..<parts).map { part in builder.task("place", order) { plan.place(part, $0) } }
+    let all = builder.gather(placements)
+    let shards = builder.task("cut", all, order) { placements, order in
+      PlacedGroups(shards: plan.shards(placements, order), keyTypes: order.keyTypes)
+    }
+    return Wanted(graph: builder.build(), node: shards)
+  }
+
+  /// Finishes each range of groups; the frames in their order.
+  static func frames(_ shards: GroupShards, _ outputs: GroupOutputs) -> Wanted<[TypedFrame]> {
+    var builder = GraphBuilder()
+    let frames = (0..<shards.count).map { shard in
+      builder.task("finish") { try outputs.frame(shards.frame(shard)) }
+    }
+    let all = builder.gather(frames)
+    return Wanted(graph: builder.build(), node: all)
+  }
+
+  /// Finishes each range of groups, writes its rows, and passes them through `gate` in their order; gives their number.
+  static func written(
+    _ shards: GroupShards, _ outputs: GroupOutputs, _ writer: RowWriter, _ gate: OutputGate
+  ) -> Wanted<Int> {
+    var builder = GraphBuilder()
+    var before = builder.literal(0, label: "begin")
+    for shard in 0..<shards.count {
+      let text = builder.task("finish", traits: TaskTraits(isSource: true, estimatedResultBytes: 16 << 20)) {
+        OutputText(rows: try outputs.frame(shards.frame(shard)).frame, writer)
+      }
+      before = builder.task("write", text, before) { text, before in
+        try gate.write(text)
+        return before + text.rowCount
+      }
+    }
+    return Wanted(graph: builder.build(), node: before)
+  }
+
+  /// Merges and summarises each column.
+  static func statistics(_ parts: [[ColumnStatisticsPartial]]) -> Wanted<[ColumnSummary]> {
+    var builder = GraphBuilder()
+    let summaries = parts[0].indices.map { column in
+      builder.task("summary") { ColumnStatisticsPartial.merge(parts.map { $0[column] }).summary() }
+    }
+    let all = builder.gather(summaries)
+    return Wanted(graph: builder.build(), node: all)
+  }
+
+  /// Merges each column's counts.
+  static func frequencies(_ parts: [[TextCountsPartial]]) -> Wanted<[TextCountsPartial]> {
+    var builder = GraphBuilder()
+    let merged = parts[0].indices.map { column in
+      builder.task("merge") { TextCounts.merge(parts.map { $0[column] }) }
+    }
+    let all = builder.gather(merged)
+    return Wanted(graph: builder.build(), node: all)
+  }
+}
+
+/// Groups in ranges of their order, and the types of their keys, which are known by now.
+struct PlacedGroups: Sendable {
+  let shards: GroupShards
+  let keyTypes: [ColumnType]
+}
+
+extension OutputText {
+  /// The rows of `frame`, written.
+  init(rows frame: Frame, _ writer: RowWriter) {
+    let buffer = ByteBuffer()
+    let arena = TextArena()
+    let vectors = frame.columns.map { Vector(type: $0.type) }
+    var row = 0
+    while row < frame.rowCount {
+      let rows = row..<min(row + Batch.capacity, frame.rowCount)
+      arena.reset()
+      for (column, vector) in zip(frame.columns, vectors) { column.copy(rows, to: vector, arena: arena) }
+      writer.append(vectors, count: rows.count, to: buffer)
+      row = rows.upperBound
+    }
+    self.init(buffer: buffer, rowCount: frame.rowCount)
+  }
+}

@@ -1,0 +1,41 @@
+package import MartletEngine
+package import MartletTable
+package import Synchronization
+
+/// How a query is to be executed; none of it changes the answer.
+package struct ExecutionOptions: Sendable {
+  /// Threads that compute, the calling one included; nil for one a core.
+  package var threads: Int?
+  /// Bytes of input a partition; nil for a size that follows from the input alone.
+  package var partitionBytes: Int?
+  /// The resident set to stay below; nil for no limit.
+  package var memoryBytes: Int?
+
+  package init() {}
+}
+
+/// Where the bytes of a result go: called in order, by one thread at a time.
+package protocol OutputTarget: AnyObject, Sendable {
+  /// Takes all of `bytes`, or throws `.unwritable`.
+  func write(_ bytes: UnsafeRawBufferPointer) throws(TableError)
+}
+
+/// How far a run is: written by its tasks, read by whoever shows it, at any time from any thread.
+package final class RunProgress: Sendable {
+  package let totalBytes = Atomic<Int>(0)
+  package let totalPartitions = Atomic<Int>(0)
+  package let bytes = Atomic<Int>(0)
+  package let partitions = Atomic<Int>(0)
+  /// Stops the run: for a signal, or a closed pipe. The run then throws `RunCancelled` soon.
+  package let cancellation = CancellationSource()
+
+  package init() {}
+
+  /// Stops the run.
+  package func cancel() { cancellation.cancel() }
+}
+
+/// What ends a run that was told to stop.
+package struct RunCancelled: Error {
+  package init() {}
+}

@@ -1,0 +1,54 @@
+import MartletGraph
+import MartletSystem
+
+/// Collects the events of runs, from all threads, into memory that is bounded; progress, traces and profiles read it.
+///
+/// Give it to runs in their options, and `drain` it while they run or afterwards. When a reader is too slow, the newest
+/// events are dropped and counted: a run never waits for its reader. An event costs its thread some 30 ns.
+public final class EventLog: @unchecked Sendable {
+  // Sendable: `rings` and `free` are used under `lock`; a ring has one writer, because it is handed to one at a time, and
+  // one reader, because reading is done under `reading`.
+
+  private let capacity: Int
+  private let lock = Lock()
+  private let reading = Lock()
+  private var rings: [EventRing] = []
+  private var free: [EventRing] = []
+
+  /// - Parameter capacityPerThread: How many events a thread can have unread; rounded up to a power of two. An event
+  ///   takes 48 bytes.
+  public init(capacityPerThread: Int = 1 << 14) {
+    var capacity = 2
+    while capacity < min(capacityPerThread, 1 << 24) { capacity *= 2 }
+    self.capacity = capacity
+  }
+
+  /// Hands out the events that are there: those of a thread in their order, one thread after the other.
+  public func drain(_ body: (TaskEvent) -> Void) {
+    reading.withLock {
+      let rings = lock.withLock { self.rings }
+      for ring in rings { ring.drain(body) }
+    }
+  }
+
+  /// The number of events that were dropped because nobody read fast enough.
+  public var droppedCount: Int {
+    lock.withLock { rings.reduce(0) { $0 + $1.droppedCount } }
+  }
+
+  /// A ring for one writer, until it is given back. Nil when there are 65,535 writers already.
+  func claim() -> EventRing? {
+    lock.withLock {
+      if let ring = free.popLast() { return ring }
+      guard rings.count < Int(UInt16.max) else { return nil }
+      let ring = EventRing(thread: UInt16(rings.count), capacity: capacity)
+      rings.append(ring)
+      return ring
+    }
+  }
+
+  /// Gives a ring back; its events stay for the reader. The lock passes the writer's part on to the next one.
+  func release(_ ring: EventRing) {
+    lock.withLock { free.append(ring) }
+  }
+}

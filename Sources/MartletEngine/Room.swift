@@ -1,1 +1,0 @@
-// The room is set up; its first files follow.

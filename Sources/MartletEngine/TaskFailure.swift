@@ -1,0 +1,40 @@
+public import MartletGraph
+
+/// Why a run failed: the task that threw, and what depends on it.
+public struct TaskFailure: Error, Sendable, CustomStringConvertible {
+  /// The task that threw.
+  public let task: TaskID
+  /// Its key.
+  public let key: Key
+  /// The keys from an output of the run down to the task, both included.
+  public let path: [Key]
+  /// What the task threw.
+  public let underlying: any Error
+
+  init(_ graph: TaskGraph, _ task: Int, _ underlying: any Error, isOutput: (Int) -> Bool, isNeeded: (Int) -> Bool) {
+    self.task = TaskID(rawValue: UInt32(task))
+    self.underlying = underlying
+    key = graph.key(of: self.task)
+    // From the task up to the first output. Dependents have higher numbers, so this ends.
+    var upwards = [key]
+    var current = task
+    while !isOutput(current) {
+      let places = Int(graph.dependentStarts[current])..<Int(graph.dependentStarts[current + 1])
+      guard let next = places.lazy.map({ Int(graph.dependents[$0]) }).first(where: isNeeded) else { break }
+      current = next
+      upwards.append(graph.key(of: TaskID(rawValue: UInt32(current))))
+    }
+    path = upwards.reversed()
+  }
+
+  /// What failed, below what, and why. Long paths show their ends only.
+  public var description: String {
+    var text = "task \(key) failed: \(underlying)"
+    if path.count > 1 {
+      var steps = path.map(\.description)
+      if steps.count > 8 { steps.replaceSubrange(4..<(steps.count - 3), with: ["… \(steps.count - 7) more …"]) }
+      text += " (needed by \(steps.joined(separator: " > ")))"
+    }
+    return text
+  }
+}

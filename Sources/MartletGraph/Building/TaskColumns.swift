@@ -1,0 +1,119 @@
+import Glibc
+package import MartletBytes
+
+/// What a task does, as one call: reads its inputs, and fills the empty slot. Where it throws, the slot stays empty.
+@usableFromInline
+package typealias TaskBody =
+  @Sendable (borrowing TaskInputs, borrowing TaskContext, UnsafeMutablePointer<Slot>) throws -> Void
+
+/// A body in memory. The struct matters: a pointer to closures themselves would hold each one converted to the most
+/// general calling convention, which takes an allocation and a further call a task.
+package struct TaskCell: Sendable {
+  package let run: TaskBody
+}
+
+/// The tasks of a graph as flat columns that grow together; nothing is an object of its own but what closures capture.
+///
+/// Some 41 bytes a task and 4 a dependency. Moved by `realloc`, which moves pages rather than bytes when they are many.
+@usableFromInline
+package struct TaskColumns: ~Copyable, @unchecked Sendable {
+  // Sendable: owned by one builder, then constant in one graph.
+
+  /// The number of tasks.
+  @usableFromInline package private(set) var count = 0
+  private var capacity = 0
+  package private(set) var digests: UnsafeMutablePointer<Digest128>
+  package private(set) var labels: UnsafeMutablePointer<UInt32>
+  package private(set) var kinds: UnsafeMutablePointer<TaskKind>
+  package private(set) var cells: UnsafeMutablePointer<TaskCell>
+  /// The dependencies of task `t` stand at `ends[t] ..< ends[t + 1]`; `ends[0]` is 0.
+  package private(set) var ends: UnsafeMutablePointer<UInt32>
+  package private(set) var dependencies: UnsafeMutablePointer<UInt32>
+  package private(set) var dependencyCount = 0
+  private var dependencyCapacity = 0
+
+  init() {
+    digests = allocated(1)
+    labels = allocated(1)
+    kinds = allocated(1)
+    cells = allocated(1)
+    ends = allocated(2)
+    dependencies = allocated(1)
+    capacity = 1
+    dependencyCapacity = 1
+    ends[0] = 0
+  }
+
+  deinit {
+    cells.deinitialize(count: count)
+    free(digests)
+    free(labels)
+    free(kinds)
+    free(cells)
+    free(ends)
+    free(dependencies)
+  }
+
+  /// Makes room for so many more, so that nothing moves until they are there.
+  mutating func reserve(tasks: Int, dependencies edges: Int) {
+    if count + tasks > capacity { grow(to: count + tasks) }
+    if dependencyCount + edges > dependencyCapacity { growDependencies(to: dependencyCount + edges) }
+  }
+
+  /// Adds a dependency to the task that will be appended next.
+  @inline(__always)
+  mutating func depend(on task: UInt32) {
+    if dependencyCount == dependencyCapacity { growDependencies(to: 2 * dependencyCapacity) }
+    dependencies[dependencyCount] = task
+    dependencyCount &+= 1
+  }
+
+  /// Takes the dependencies back that were added for a task that will not be appended.
+  mutating func withdrawDependencies() { dependencyCount = Int(ends[count]) }
+
+  /// Adds a task with the dependencies added since the last one.
+  @inline(__always)
+  mutating func append(digest: Digest128, label: UInt32, kind: TaskKind, body: @escaping TaskBody) -> TaskID {
+    if count == capacity { grow(to: max(64, 2 * capacity)) }
+    let task = count
+    digests[task] = digest
+    labels[task] = label
+    kinds[task] = kind
+    (cells + task).initialize(to: TaskCell(run: body))
+    ends[task &+ 1] = UInt32(truncatingIfNeeded: dependencyCount)
+    count = task &+ 1
+    return TaskID(rawValue: UInt32(truncatingIfNeeded: task))
+  }
+
+  private mutating func grow(to wanted: Int) {
+    guard wanted < Int(Int32.max) else { invariantFailure("a graph of more than 2^31 tasks") }
+    capacity = wanted
+    digests = moved(digests, wanted)
+    labels = moved(labels, wanted)
+    kinds = moved(kinds, wanted)
+    cells = moved(cells, wanted)
+    ends = moved(ends, wanted + 1)
+  }
+
+  private mutating func growDependencies(to wanted: Int) {
+    guard wanted < Int(UInt32.max) else { invariantFailure("a graph of more than 2^32 dependencies") }
+    dependencyCapacity = max(64, wanted)
+    dependencies = moved(dependencies, dependencyCapacity)
+  }
+}
+
+/// Memory for `count` elements that holds nothing yet.
+func allocated<Element>(_ count: Int) -> UnsafeMutablePointer<Element> {
+  guard let memory = malloc(max(1, count) * MemoryLayout<Element>.stride) else {
+    invariantFailure("no memory for \(count) × \(Element.self)")
+  }
+  return memory.assumingMemoryBound(to: Element.self)
+}
+
+/// The same elements in more memory. All elements here may be moved as bytes: numbers, and closures (two words).
+private func moved<Element>(_ old: UnsafeMutablePointer<Element>, _ count: Int) -> UnsafeMutablePointer<Element> {
+  guard let memory = realloc(old, count * MemoryLayout<Element>.stride) else {
+    invariantFailure("no memory for \(count) × \(Element.self)")
+  }
+  return memory.assumingMemoryBound(to: Element.self)
+}

@@ -1,0 +1,68 @@
+/// The groups in ranges of their order: each can be merged and finished by a task of its own.
+// Sendable: immutable.
+package final class GroupShards: @unchecked Sendable {
+  private let plan: GroupPlan
+  private let placements: [GroupPlacement]
+  private let order: GroupOrder
+  /// Shard `i` is the buckets `bounds[i]..<bounds[i + 1]`.
+  private let bounds: [Int]
+
+  init(
+    _ plan: GroupPlan, _ placements: [GroupPlacement], _ order: GroupOrder, targetBytes: Int, workBytes: Int
+  ) {
+    self.plan = plan
+    self.placements = placements
+    self.order = order
+    let bucketCount = placements[0].bucketCount
+    let wanted = max(1, min(bucketCount, workBytes / max(targetBytes, 1)))
+    let total = placements.reduce(0) { $0 + $1.starts[bucketCount] }
+    var bounds = [0]
+    var covered = 0
+    for bucket in 0..<bucketCount {
+      for placement in placements { covered += placement.starts[bucket + 1] - placement.starts[bucket] }
+      // The last bucket of a shard is the one that reaches its share of all entries.
+      if covered * wanted >= bounds.count * total && covered > 0 && bucket + 1 < bucketCount && bounds.count < wanted {
+        bounds.append(bucket + 1)
+      }
+    }
+    bounds.append(bucketCount)
+    self.bounds = bounds
+  }
+
+  /// How many pieces the result comes in.
+  package var count: Int { bounds.count - 1 }
+
+  /// The groups of one range, merged over all parts, in order.
+  package func frame(_ shard: Int) -> GroupFrame {
+    let lower = bounds[shard]
+    let upper = bounds[shard + 1]
+    var count = 0
+    for placement in placements { count += placement.starts[upper] - placement.starts[lower] }
+    let entries = UnsafeMutablePointer<GroupPlacement.Entry>.allocate(capacity: max(count, 1))
+    let scratch = UnsafeMutablePointer<GroupPlacement.Entry>.allocate(capacity: max(count, 1))
+    defer {
+      entries.deallocate()
+      scratch.deallocate()
+    }
+    // Bucket by bucket, each within the second-level cache, parts in order: the sort is stable.
+    var filled = 0
+    for bucket in lower..<upper {
+      let start = filled
+      for placement in placements { filled += placement.copy(bucket: bucket, to: entries + filled) }
+      radixSort(entries + start, scratch: scratch, count: filled - start) { $0.number }
+    }
+    let groups = MergedGroups(plan, entries, count: count)
+    return AggregateColumns(plan, order, groups).frame()
+  }
+
+  /// The pieces, one below the other.
+  package static func join(_ pieces: [GroupFrame]) -> GroupFrame {
+    if pieces.count == 1 { return pieces[0] }
+    var result = pieces[0]
+    result.frame.rowCount = pieces.reduce(0) { $0 + $1.frame.rowCount }
+    for column in result.frame.columns.indices {
+      result.frame.columns[column] = Column.joined(pieces.map { $0.frame.columns[column] })
+    }
+    return result
+  }
+}

@@ -1,0 +1,339 @@
+import MartletSystem
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Distinct texts, each with a dense id in order of first occurrence; null has an id of its own once it occurred.
+///
+/// An entry is a row of a `RowStore`: the first 16 bytes of the text, its length, its hash, and then whatever the
+/// owner keeps of each text (`payloadOffset`): a group's state, a count. Texts of more than 16 bytes keep 8 bytes
+/// in the entry and the address of the whole. A slot is 8 bytes, hash and id + 1: an open-addressing table with linear
+/// probing over the hash's upper bits, at most half full, so that growing walks old and new table in the same order.
+///
+/// Lookups go over a batch in passes (hash all; find the slots; compare the entries; then, one by one, the few that
+/// were not found at once), each a loop of independent loads that the processor overlaps: the idea of batched
+/// probing from "Vectorization vs. Compilation in Query Execution" (Sompolski et al., 2011).
+///
+/// Not thread safe while it grows; read-only use by many threads is fine.
+final class TextDictionary {
+  /// Where in an entry the owner's part begins.
+  static let payloadOffset = 24
+  static let noID = UInt32.max
+
+  let rows: RowStore
+  /// The id of null; `noID` while none occurred.
+  private(set) var nullID = TextDictionary.noID
+  private var slots: UnsafeMutablePointer<UInt64>
+  private var slotBits: Int
+  private let hashMask: UInt32
+  private let texts = TextStore()
+  /// Stores of absorbed dictionaries, whose long texts are pointed to.
+  private var retained: [AnyObject] = []
+  private var retainedBytes = 0
+
+  /// - Parameters:
+  ///   - payloadBytes: How much the owner keeps of each text.
+  ///   - prepare: Writes the payload that a new entry starts with; it is zero before.
+  init(payloadBytes: Int, tuning: GroupTuning, prepare: (UnsafeMutableRawPointer) -> Void = { _ in }) {
+    rows = RowStore(byteCount: Self.payloadOffset + payloadBytes) { prepare($0 + Self.payloadOffset) }
+    slotBits = tuning.slotBits
+    hashMask = tuning.hashMask
+    slots = .allocate(capacity: 1 << slotBits)
+    slots.initialize(repeating: 0, count: 1 << slotBits)
+  }
+
+  deinit { slots.deallocate() }
+
+  var count: Int { rows.count }
+  var residentBytes: Int {
+    rows.residentBytes + (slotBits < 0 ? 0 : 8 << slotBits) + texts.residentBytes + retainedBytes
+  }
+  /// Bytes of texts that absorbing this dictionary keeps alive.
+  private var textBytes: Int { texts.residentBytes + retainedBytes }
+
+  /// Gives the hash table back: nothing can be looked up or added afterwards.
+  func freeze() {
+    slots.deallocate()
+    slots = .allocate(capacity: 0)
+    slotBits = -1
+  }
+
+  /// The bytes of text `id`; for up to 16 bytes valid while the dictionary lives.
+  @inline(__always)
+  func text(_ id: Int) -> UnsafeBufferPointer<UInt8> { Self.text(at: rows.view.address(id)) }
+
+  @inline(__always)
+  static func text(at entry: UnsafeMutableRawPointer) -> UnsafeBufferPointer<UInt8> {
+    let count = Int((entry + 16).load(as: UInt32.self))
+    if count <= 16 {
+      return UnsafeBufferPointer(start: UnsafePointer(entry.assumingMemoryBound(to: UInt8.self)), count: count)
+    }
+    return UnsafeBufferPointer(start: longText(entry), count: count)
+  }
+
+  @inline(__always)
+  private static func longText(_ entry: UnsafeMutableRawPointer) -> UnsafePointer<UInt8> {
+    (entry + 8).load(as: UnsafePointer<UInt8>.self)
+  }
+
+  /// Writes the ids of cells `start..<start + count` of a text vector to `ids`; new texts are added in order.
+  ///
+  /// - Parameter count: At most `LookupScratch.capacity`.
+  func lookup(
+    _ vector: Vector, from start: Int, count: Int, into ids: UnsafeMutablePointer<UInt32>, _ scratch: LookupScratch
+  ) {
+    let cells = vector.texts + start
+    let lengths = vector.lengths + start
+    let lows = scratch.lows
+    let highs = scratch.highs
+    let hashes = scratch.hashes
+    let hashMask = hashMask
+    for cell in 0..<count {
+      let length = Int(lengths[cell])
+      let raw = UnsafeRawPointer(cells[cell])
+      var low = raw.loadUnaligned(as: UInt64.self)
+      var high = raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+      let hash: UInt32
+      if length <= 16 {
+        let lowMask = length >= 8 ? UInt64.max : (1 &<< (8 &* UInt64(truncatingIfNeeded: length))) &- 1
+        // For 16 bytes the shift is by 0 after masking to 6 bits; 0 - 1 would keep nothing, hence the shift to the right.
+        let highMask = length > 8 ? UInt64.max &>> (8 &* UInt64(truncatingIfNeeded: 16 &- length)) : 0
+        low &= lowMask
+        high &= highMask
+        hash = TextHash.short(low, high, length)
+      } else {
+        hash = TextHash.long(cells[cell], length)
+      }
+      lows[cell] = low
+      highs[cell] = high
+      hashes[cell] = hash & hashMask
+    }
+    let misses = findAll(cells: cells, lengths: lengths, count: count, into: ids, scratch)
+    // Nulls are hashed as empty texts above, which is cheaper than a branch, and put right here.
+    if vector.hasNulls {
+      resolveNullsAndMisses(vector, from: start, count: count, misses: misses, into: ids, scratch)
+      return
+    }
+    for miss in 0..<misses {
+      let cell = Int(scratch.misses[miss])
+      ids[cell] = resolve(
+        low: lows[cell], high: highs[cell], text: cells[cell], length: lengths[cell], hash: hashes[cell], copying: true)
+    }
+  }
+
+  private func resolveNullsAndMisses(
+    _ vector: Vector, from start: Int, count: Int, misses: Int, into ids: UnsafeMutablePointer<UInt32>,
+    _ scratch: LookupScratch
+  ) {
+    let cells = vector.texts + start
+    let lengths = vector.lengths + start
+    let valid = vector.valid + start
+    var miss = 0
+    for cell in 0..<count {
+      let missed = miss < misses && Int(scratch.misses[miss]) == cell
+      if missed { miss += 1 }
+      if valid[cell] == 0 {
+        if nullID == Self.noID { nullID = UInt32(truncatingIfNeeded: appendEntry(0, 0, 0, 0)) }
+        ids[cell] = nullID
+      } else if missed {
+        ids[cell] = resolve(
+          low: scratch.lows[cell], high: scratch.highs[cell], text: cells[cell], length: lengths[cell],
+          hash: scratch.hashes[cell], copying: true)
+      }
+    }
+  }
+
+  /// The ids in `self` of all texts of `other`, which are added where they are new.
+  ///
+  /// Long texts are not copied: `other`'s store is kept alive. Only distinct texts are looked up, so the cost is that of
+  /// the dictionary, not of the records behind it.
+  func absorb(_ other: TextDictionary, _ scratch: LookupScratch) -> [UInt32] {
+    if other.textBytes > 0 {
+      retained.append(other.texts)
+      retained.append(contentsOf: other.retained)
+      retainedBytes += other.textBytes
+    }
+    let view = other.rows.view
+    return [UInt32](unsafeUninitializedCapacity: other.count) { remap, filled in
+      filled = other.count
+      var start = 0
+      while start < filled {
+        let count = min(LookupScratch.capacity, filled - start)
+        for offset in 0..<count {
+          let entry = view.address(start + offset)
+          scratch.lows[offset] = entry.load(as: UInt64.self)
+          scratch.highs[offset] = (entry + 8).load(as: UInt64.self)
+          scratch.lengths[offset] = (entry + 16).load(as: UInt32.self)
+          scratch.hashes[offset] = (entry + 20).load(as: UInt32.self)
+          scratch.texts[offset] = Self.text(at: entry).baseAddress!
+        }
+        let ids = remap.baseAddress! + start
+        let misses = findAll(cells: scratch.texts, lengths: scratch.lengths, count: count, into: ids, scratch)
+        var miss = 0
+        for offset in 0..<count {
+          let missed = miss < misses && Int(scratch.misses[miss]) == offset
+          if missed { miss += 1 }
+          if UInt32(truncatingIfNeeded: start + offset) == other.nullID {
+            if nullID == Self.noID { nullID = UInt32(truncatingIfNeeded: appendEntry(0, 0, 0, 0)) }
+            ids[offset] = nullID
+          } else if missed {
+            ids[offset] = resolve(
+              low: scratch.lows[offset], high: scratch.highs[offset], text: scratch.texts[offset],
+              length: scratch.lengths[offset], hash: scratch.hashes[offset], copying: false)
+          }
+        }
+        start += count
+      }
+    }
+  }
+
+  /// Passes two and three: ids of the texts that are known, and the list of those that are not or were not found at
+  /// their first slot with this hash.
+  private func findAll(
+    cells: UnsafePointer<UnsafePointer<UInt8>>, lengths: UnsafePointer<UInt32>, count: Int,
+    into ids: UnsafeMutablePointer<UInt32>, _ scratch: LookupScratch
+  ) -> Int {
+    let slots = slots
+    let shift = UInt32(truncatingIfNeeded: 32 &- slotBits)
+    let mask = (1 &<< slotBits) &- 1
+    let lows = scratch.lows
+    let highs = scratch.highs
+    let hashes = scratch.hashes
+    // A large table is asked for ahead: a load that waits would stop at the first mispredicted branch.
+    let isLarge = slotBits > 12
+    if isLarge {
+      for cell in 0..<count {
+        martlet_prefetch(slots + Int(truncatingIfNeeded: UInt64(hashes[cell]) &>> UInt64(shift)))
+      }
+    }
+    for cell in 0..<count {
+      let hash = hashes[cell]
+      var index = Int(truncatingIfNeeded: UInt64(hash) &>> UInt64(shift))
+      var slot = slots[index]
+      while slot != 0 && UInt32(truncatingIfNeeded: slot &>> 32) != hash {
+        index = (index &+ 1) & mask
+        slot = slots[index]
+      }
+      ids[cell] = UInt32(truncatingIfNeeded: slot)
+    }
+    let misses = scratch.misses
+    let view = rows.view
+    if isLarge {
+      for cell in 0..<count where ids[cell] != 0 { martlet_prefetch_write(view.address(ids[cell] &- 1)) }
+    }
+    var missCount = 0
+    for cell in 0..<count {
+      let candidate = ids[cell]
+      var found = false
+      if candidate != 0 {
+        let id = candidate &- 1
+        let entry = view.address(id)
+        let length = lengths[cell]
+        if length <= 16 {
+          let difference =
+            (entry.load(as: UInt64.self) ^ lows[cell]) | ((entry + 8).load(as: UInt64.self) ^ highs[cell])
+            | UInt64((entry + 16).load(as: UInt32.self) ^ length)
+          found = difference == 0
+        } else {
+          found =
+            (entry + 16).load(as: UInt32.self) == length && memcmp(Self.longText(entry), cells[cell], Int(length)) == 0
+        }
+        ids[cell] = id
+      }
+      misses[missCount] = UInt32(truncatingIfNeeded: cell)
+      missCount &+= found ? 0 : 1
+    }
+    return missCount
+  }
+
+  /// The id of one text, which is added when it is new.
+  private func resolve(
+    low: UInt64, high: UInt64, text: UnsafePointer<UInt8>, length: UInt32, hash: UInt32, copying: Bool
+  ) -> UInt32 {
+    let mask = (1 &<< slotBits) &- 1
+    var index = Int(truncatingIfNeeded: UInt64(hash) &>> UInt64(32 &- slotBits))
+    while true {
+      let slot = slots[index]
+      if slot == 0 { break }
+      if UInt32(truncatingIfNeeded: slot &>> 32) == hash {
+        let id = UInt32(truncatingIfNeeded: slot) &- 1
+        let entry = rows.view.address(id)
+        if (entry + 16).load(as: UInt32.self) == length {
+          if length <= 16 {
+            if entry.load(as: UInt64.self) == low && (entry + 8).load(as: UInt64.self) == high { return id }
+          } else if memcmp(Self.longText(entry), text, Int(length)) == 0 {
+            return id
+          }
+        }
+      }
+      index = (index &+ 1) & mask
+    }
+    var second = high
+    if length > 16 {
+      let kept = copying ? UnsafePointer(texts.copy(text, Int(length))) : text
+      second = UInt64(UInt(bitPattern: kept))
+    }
+    let id = appendEntry(low, second, length, hash)
+    slots[index] = UInt64(hash) &<< 32 | UInt64(truncatingIfNeeded: id &+ 1)
+    if rows.count &<< Self.spareShift(slotBits) > mask { grow() }
+    return UInt32(truncatingIfNeeded: id)
+  }
+
+  private func appendEntry(_ low: UInt64, _ high: UInt64, _ length: UInt32, _ hash: UInt32) -> Int {
+    let id = rows.append()
+    let entry = rows.view.address(id)
+    entry.storeBytes(of: low, as: UInt64.self)
+    (entry + 8).storeBytes(of: high, as: UInt64.self)
+    (entry + 16).storeBytes(of: length, as: UInt32.self)
+    (entry + 20).storeBytes(of: hash, as: UInt32.self)
+    return id
+  }
+
+  /// How much larger the table is than its texts, as a power of two. While it fits the first-level cache, space is
+  /// cheaper than the mispredicted branch of a second probe.
+  @inline(__always)
+  private static func spareShift(_ slotBits: Int) -> Int { slotBits <= 12 ? 3 : slotBits <= 20 ? 2 : 1 }
+
+  private func grow() {
+    let oldCount = 1 << slotBits
+    let newBits = slotBits + 1
+    let mask = (1 << newBits) - 1
+    let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: 1 << newBits)
+    larger.initialize(repeating: 0, count: 1 << newBits)
+    let shift = UInt64(32 - newBits)
+    for old in 0..<oldCount {
+      let slot = slots[old]
+      if slot == 0 { continue }
+      var index = Int(truncatingIfNeeded: (slot &>> 32) &>> shift)
+      while larger[index] != 0 { index = (index &+ 1) & mask }
+      larger[index] = slot
+    }
+    slots.deallocate()
+    slots = larger
+    slotBits = newBits
+  }
+}
+
+/// Working memory of lookups, shared by all dictionaries of one accumulator.
+final class LookupScratch {
+  /// The most cells a lookup takes at once: the working set of a few columns stays in the first-level cache.
+  static let capacity = 512
+
+  let lows: UnsafeMutablePointer<UInt64> = .allocate(capacity: capacity)
+  let highs: UnsafeMutablePointer<UInt64> = .allocate(capacity: capacity)
+  let hashes: UnsafeMutablePointer<UInt32> = .allocate(capacity: capacity)
+  /// One more than cells: the branchless append of `findAll` writes before it knows.
+  let misses: UnsafeMutablePointer<UInt32> = .allocate(capacity: capacity + 1)
+  let lengths: UnsafeMutablePointer<UInt32> = .allocate(capacity: capacity)
+  let texts: UnsafeMutablePointer<UnsafePointer<UInt8>> = .allocate(capacity: capacity)
+
+  deinit {
+    lows.deallocate()
+    highs.deallocate()
+    hashes.deallocate()
+    misses.deallocate()
+    lengths.deallocate()
+    texts.deallocate()
+  }
+}

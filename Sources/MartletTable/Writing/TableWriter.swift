@@ -1,0 +1,119 @@
+/// A frame as aligned columns for people.
+///
+/// Numbers stand to the right. Widths are those of a terminal (an East Asian character takes two cells, a combining one
+/// none). With a `width`, long cells are cut with `…`, and columns that find no room at all are left out; the last line
+/// says how many.
+struct TableWriter {
+  private let frame: Frame
+  private let types: [ColumnType]
+  private let width: Int?
+  /// A column is not cut to less than this, unless it is narrower anyway.
+  private static let leastWidth = 6
+  private static let gap = 2
+
+  init(_ frame: Frame, types: [ColumnType], width: Int?) {
+    self.frame = frame
+    self.types = types
+    self.width = width.map { max($0, 20) }
+  }
+
+  func write(to buffer: ByteBuffer) {
+    let columnCount = frame.columns.count
+    var cells: [[String]] = []
+    for index in 0..<columnCount {
+      cells.append((0..<frame.rowCount).map { Self.shown(frame.columns[index], $0) })
+    }
+    let titles = frame.names.map(Self.printable)
+    var widths = (0..<columnCount).map { index in
+      max(DisplayWidth.of(titles[index]), cells[index].lazy.map(DisplayWidth.of).max() ?? 0, 1)
+    }
+    let shownCount = fit(&widths)
+    appendLine(titles, widths, shownCount, to: buffer)
+    appendLine(widths.map { String(repeating: "─", count: $0) }, widths, shownCount, to: buffer)
+    for row in 0..<frame.rowCount {
+      appendLine(cells.map { $0[row] }, widths, shownCount, to: buffer)
+    }
+    var note = "(\(frame.rowCount) row\(frame.rowCount == 1 ? "" : "s")"
+    if shownCount < columnCount { note += ", \(shownCount) of \(columnCount) columns shown" }
+    buffer.append(note + ")\n")
+  }
+
+  /// Makes the columns narrow enough, the widest first; returns how many of them find room.
+  private func fit(_ widths: inout [Int]) -> Int {
+    guard let width else { return widths.count }
+    var shown = widths.count
+    func least(_ count: Int) -> Int {
+      widths[..<count].reduce(0) { $0 + min($1, Self.leastWidth) } + max(0, count - 1) * Self.gap
+    }
+    if least(shown) > width {
+      // Room for the mark that something is missing.
+      while shown > 1, least(shown) + Self.gap + 1 > width { shown -= 1 }
+    }
+    let room = width - (shown < widths.count ? Self.gap + 1 : 0)
+    var excess = widths[..<shown].reduce(0, +) + max(0, shown - 1) * Self.gap - room
+    while excess > 0 {
+      let widest = widths[..<shown].max() ?? 0
+      guard widest > Self.leastWidth else { break }
+      // All of the widest go down together, to the next narrower one if the excess asks for that much.
+      let group = (0..<shown).filter { widths[$0] == widest }
+      let next = max(widths[..<shown].filter { $0 < widest }.max() ?? 0, Self.leastWidth)
+      let step = max(1, min(widest - next, excess / group.count))
+      for index in group where excess > 0 {
+        let cut = min(step, excess)
+        widths[index] -= cut
+        excess -= cut
+      }
+    }
+    return shown
+  }
+
+  private func appendLine(_ texts: [String], _ widths: [Int], _ shownCount: Int, to buffer: ByteBuffer) {
+    var line = ""
+    for index in 0..<shownCount {
+      if index > 0 { line += String(repeating: " ", count: Self.gap) }
+      let text = DisplayWidth.cut(texts[index], to: widths[index])
+      let padding = String(repeating: " ", count: widths[index] - DisplayWidth.of(text))
+      line += types[index].isNumeric ? padding + text : text + padding
+    }
+    if shownCount < texts.count { line += String(repeating: " ", count: Self.gap) + "…" }
+    while line.last == " " { line.removeLast() }
+    buffer.append(line + "\n")
+  }
+
+  /// The cell's text; control characters as escapes, so that a cell is one line and cannot steer the terminal.
+  private static func shown(_ column: Column, _ row: Int) -> String {
+    guard column.isValid(row) else { return "null" }
+    let buffer = ByteBuffer(capacity: 64)
+    switch column.values {
+    case .bools(let cells): buffer.append(bool: cells[row])
+    case .ints(let cells): buffer.append(int: cells[row])
+    case .wideInts(let cells): buffer.append(wide: cells[row])
+    case .doubles(let cells): buffer.append(double: cells[row])
+    case .dates(let cells): buffer.append(date: cells[row])
+    case .timestamps(let cells): buffer.append(timestamp: cells[row])
+    case .texts(let bytes, let offsets):
+      return printable(String(decoding: bytes[offsets[row]..<offsets[row + 1]], as: UTF8.self))
+    case .nulls: break
+    }
+    return buffer.string
+  }
+
+  private static func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { DisplayWidth.isControl($0) }) else { return text }
+    var shown = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\n": shown += "\\n"
+      case "\r": shown += "\\r"
+      case "\t": shown += "\\t"
+      default:
+        if DisplayWidth.isControl(scalar) {
+          shown += "\\u{\(String(scalar.value, radix: 16))}"
+        } else {
+          shown.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return shown
+  }
+}

@@ -1,0 +1,18 @@
+import Martlet
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The words of `--progress`.
+enum ProgressChoice: String, CaseIterable {
+  case auto, always, never
+
+  /// The bar that was asked for, already running, or none.
+  func start(_ progress: RunProgress) -> ProgressBar? {
+    if self == .never || self == .auto && isatty(2) == 0 { return nil }
+    let bar = ProgressBar(progress, descriptor: 2, delayMilliseconds: self == .auto ? 500 : 100)
+    bar.start()
+    return bar
+  }
+}

@@ -1,0 +1,81 @@
+import Testing
+
+@testable import MartletTable
+
+@Suite struct TableWriterTests {
+  private func text(_ frame: Frame, width: Int? = nil, types: [ColumnType]? = nil) -> String {
+    let buffer = ByteBuffer()
+    frame.write(.table, types: types, width: width, to: buffer)
+    return buffer.string
+  }
+
+  private func texts(_ cells: [String]) -> Column {
+    var bytes: [UInt8] = []
+    var offsets = [0]
+    for cell in cells {
+      bytes += Array(cell.utf8)
+      offsets.append(bytes.count)
+    }
+    return Column(.texts(bytes: bytes, offsets: offsets))
+  }
+
+  @Test func `numbers stand to the right and nulls are named`() {
+    let frame = Frame(
+      names: ["id", "sum"], columns: [texts(["a", "long id"]), Column(.ints([5, 0]), validity: [true, false])],
+      rowCount: 2)
+    #expect(
+      text(frame) == """
+        id        sum
+        ───────  ────
+        a           5
+        long id  null
+        (2 rows)
+
+        """)
+  }
+
+  @Test func `wide and combining characters keep the columns aligned`() {
+    let frame = Frame(
+      names: ["名前", "n"], columns: [texts(["日本語", "e\u{301}a", "😀", "👩‍👩‍👧", "x"]), Column(.ints([1, 2, 3, 4, 5]))],
+      rowCount: 5)
+    #expect(
+      text(frame) == """
+        名前    n
+        ──────  ─
+        日本語  1
+        e\u{301}a      2
+        😀      3
+        👩‍👩‍👧      4
+        x       5
+        (5 rows)
+
+        """)
+  }
+
+  @Test(arguments: [20, 23, 30, 47, 80])
+  func `no line is wider than asked for and what is cut is marked`(width: Int) {
+    let frame = Frame(
+      names: (0..<7).map { "column \($0)" },
+      columns: (0..<7).map { texts(["日本語日本語日本語日本語", String(repeating: "x", count: $0 * 9)]) }, rowCount: 2)
+    let lines = text(frame, width: width).split(separator: "\n").map(String.init)
+    for line in lines.dropLast() { #expect(DisplayWidth.of(line) <= width, "\(line)") }
+    #expect(lines.last?.contains("of 7 columns shown") == (width < 7 * 6 + 6 * 2))
+    #expect(lines[2].contains("…"))
+  }
+
+  @Test func `a width with room for all changes nothing`() {
+    let frame = Frame(names: ["a", "b"], columns: [texts(["some text"]), Column(.doubles([0.5]))], rowCount: 1)
+    #expect(text(frame, width: 80) == text(frame))
+    #expect(text(frame, width: 80) == "a            b\n─────────  ───\nsome text  0.5\n(1 row)\n")
+  }
+
+  @Test func `control characters cannot steer the terminal`() {
+    let frame = Frame(names: ["a\nb"], columns: [texts(["\u{1B}[31mred\t\r\n\u{202E}x"])], rowCount: 1)
+    #expect(text(frame) == "a\\nb\n────────────────────────────\n\\u{1b}[31mred\\t\\r\\n\\u{202e}x\n(1 row)\n")
+  }
+
+  @Test func `declared types decide the side for cells that were kept as texts`() {
+    let frame = Frame(names: ["price"], columns: [texts(["1.50", "22.00"])], rowCount: 2)
+    #expect(text(frame, types: [.double]) == "price\n─────\n 1.50\n22.00\n(2 rows)\n")
+  }
+}
