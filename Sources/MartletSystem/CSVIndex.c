@@ -228,22 +228,31 @@ int martlet_csv_is_strided(const uint8_t *bytes, const uint32_t *positions, uint
   return different == 0;
 }
 
-int martlet_csv_starts_with(
-    const uint8_t *bytes, const uint32_t *positions, uint32_t records, uint32_t columns, uint8_t byte) {
-  if (records == 0) return 0;
-  if (bytes[0] == byte) return 1;
-  const uint32_t *position = positions + columns - 1;
-  for (uint32_t i = 1; i < records; i++, position += columns)
-    if (bytes[*position + 1] == byte) return 1;
-  return 0;
+uint32_t martlet_csv_strided_prefix(
+    const uint8_t *bytes, const uint32_t *positions, uint32_t separators, uint32_t columns) {
+  uint32_t records = 0;
+  for (uint32_t first = 0; separators - first >= columns; first += columns, records++) {
+    for (uint32_t i = 0; i + 1 < columns; i++)
+      if (bytes[positions[first + i]] == '\n') return records;
+    if (bytes[positions[first + columns - 1]] != '\n') return records;
+  }
+  return records;
 }
 
-int martlet_csv_is_ascii(const uint8_t *bytes, size_t count) {
-  uint64_t all = 0;
+uint32_t martlet_csv_records_before(
+    const uint8_t *bytes, const uint32_t *positions, uint32_t records, uint32_t columns, uint8_t byte) {
+  if (records == 0 || bytes[0] == byte) return 0;
+  const uint32_t *position = positions + columns - 1;
+  for (uint32_t i = 1; i < records; i++, position += columns)
+    if (bytes[*position + 1] == byte) return i;
+  return records;
+}
+
+size_t martlet_csv_ascii_prefix(const uint8_t *bytes, size_t count) {
   size_t i = 0;
-  for (; i + 8 <= count; i += 8) all |= load64(bytes + i);
-  for (; i < count; i++) all |= bytes[i];
-  return (all & 0x8080808080808080ull) == 0;
+  while (i + 8 <= count && (load64(bytes + i) & 0x8080808080808080ull) == 0) i += 8;
+  while (i < count && bytes[i] < 0x80) i++;
+  return i;
 }
 
 size_t martlet_csv_line_ends(const uint8_t *bytes, size_t count, int *after_return) {

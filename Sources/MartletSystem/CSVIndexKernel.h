@@ -5,7 +5,8 @@
 // Quotes: bit i of `inside` is the parity of the quotes up to and with i (Langdale and Lemire, Parsing Gigabytes of
 // JSON per Second, 2019). So a quote with its bit set opens, one without closes. The parity is the truth only if
 // every opening quote starts a field or follows a closing one (a doubled quote), and every closing one ends a field
-// or is followed by a quote; whatever breaks this sets IRREGULAR.
+// or is followed by a quote; whatever breaks this ends the index before the 64 bytes where it shows. What was written
+// until then is right: a place is only wrong behind a quote that was taken for something else.
 
 KERNEL_TARGET
 static martlet_csv_index_t KERNEL_NAME(
@@ -59,6 +60,10 @@ static martlet_csv_index_t KERNEL_NAME(
       returned = returns >> 63;
       any_returns |= returns;
     }
+    if (__builtin_expect(irregular != 0, 0)) {
+      flags |= MARTLET_CSV_IRREGULAR;
+      break;
+    }
     records += (uint32_t)KERNEL_POPCOUNT(feeds);
     out = KERNEL_WRITE(out, separators, base);
   }
@@ -66,7 +71,6 @@ static martlet_csv_index_t KERNEL_NAME(
   if (any_quotes) flags |= MARTLET_CSV_QUOTES;
   if (any_doubled) flags |= MARTLET_CSV_DOUBLED;
   if (any_returns) flags |= MARTLET_CSV_RETURNS;
-  if (irregular) flags |= MARTLET_CSV_IRREGULAR;
   return (martlet_csv_index_t){(uint32_t)(out - positions), records, flags};
 }
 

@@ -22,7 +22,7 @@ enum {
   /// At least one carriage return outside quotes.
   MARTLET_CSV_RETURNS = 4,
   /// A quote in the middle of an unquoted field, something behind a closing quote, or a carriage return without
-  /// its line feed: the positions mean nothing, the text has to be read byte by byte.
+  /// its line feed: the positions cover a prefix of the text, what follows has to be read byte by byte.
   MARTLET_CSV_IRREGULAR = 8,
   /// `capacity` was too small: the positions cover a prefix of the text.
   MARTLET_CSV_TRUNCATED = 16,
@@ -52,12 +52,16 @@ martlet_csv_index_t martlet_csv_index(
 /// `index` came from `martlet_csv_index` for the same `bytes`; its records times `columns` equals its separators.
 int martlet_csv_is_strided(const uint8_t *bytes, const uint32_t *positions, uint32_t records, uint32_t columns);
 
-/// Whether a record starts with `byte` (a comment does).
-int martlet_csv_starts_with(
+/// The number of records with `columns` fields before the first that has another number.
+uint32_t martlet_csv_strided_prefix(
+    const uint8_t *bytes, const uint32_t *positions, uint32_t separators, uint32_t columns);
+
+/// The number of records before the first that starts with `byte` (a comment does); `records` when none does.
+uint32_t martlet_csv_records_before(
     const uint8_t *bytes, const uint32_t *positions, uint32_t records, uint32_t columns, uint8_t byte);
 
-/// Whether all bytes are below 0x80.
-int martlet_csv_is_ascii(const uint8_t *bytes, size_t count);
+/// The number of bytes before the first of 0x80 or more.
+size_t martlet_csv_ascii_prefix(const uint8_t *bytes, size_t count);
 
 /// The number of line ends in `bytes`: LF, CRLF as one, CR. `*after_return` says whether the byte before was a CR
 /// and is updated for the next piece.

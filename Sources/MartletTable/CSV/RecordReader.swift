@@ -57,8 +57,10 @@ package final class RecordReader {
   private var isAtEnd = false
   /// What the buffer holds beyond `cursor` may contain whole items that were not cut yet.
   private var mayCut = false
-  /// Up to here in the source the scanner goes on without another try of the fast path.
-  private var scannedUntil = 0
+  /// Items that the scanner reads before the fast path is tried again, and how many it was last time.
+  private var itemsToScan = 0
+  private var scanLength = RecordReader.firstScanLength
+  private static let firstScanLength = 8
 
   private var buffer: UnsafeMutablePointer<UInt8>
   private var capacity: Int
@@ -122,6 +124,7 @@ package final class RecordReader {
         let count = try cut()
         if count > 0 { return block }
         if bufferOffset + cursor >= upperBound { break }
+        if mayCut { continue }
       }
       if isAtEnd {
         if cursor == filled { break }
@@ -177,68 +180,91 @@ package final class RecordReader {
   /// Makes the block of the records at `cursor`, as many as there are, and moves `cursor` behind them. Zero records:
   /// there are not enough bytes, or only blank lines and comments were left.
   private func cut() throws(TableError) -> Int {
-    if level != .scanner && bufferOffset + cursor >= scannedUntil {
+    if level != .scanner && itemsToScan == 0 {
       if let count = cutIndexed() { return count }
     }
-    scannedUntil = bufferOffset + filled
     return try cutScanned()
   }
 
-  /// The fast path; nil where the bytes are not for it.
+  /// The fast path: the records up to the first thing that is not for it; nil where that comes at once.
   private func cutIndexed() -> Int? {
     let bytes = UnsafePointer(buffer + cursor)
     var byteCount = filled - cursor
     // A regular record needs `columnCount` positions, so twice as many hold a whole one.
     let positions = min(byteCount, max(blockBytes, 2 * columnCount)) + 64
     let separators = block.separators(capacity: positions)
-    if isAtEnd && buffer[filled - 1] != 10 {
+    let regular = regularPrefix(bytes, byteCount)
+    var isRegular = regular == byteCount
+    byteCount = regular
+    if isRegular && isAtEnd && buffer[filled - 1] != 10 {
       // The last record needs a line end to be found by.
       buffer[filled] = 10
       byteCount += 1
     }
-    if dialect.encoding == .latin1 && martlet_csv_is_ascii(bytes, byteCount) == 0 { return nil }
-    if let escape = dialect.escape, escape != dialect.quote, dialect.quote != nil,
-      UnsafeBufferPointer(start: bytes, count: byteCount).contains(escape)
-    {
-      return nil
-    }
     let index = martlet_csv_index(
       bytes, UInt32(byteCount), dialect.delimiter[0], dialect.quote.map(Int32.init) ?? -1, separators,
       UInt32(positions), level.rawValue)
-    let flags = Int(index.flags)
-    if flags & MARTLET_CSV_IRREGULAR != 0 { return nil }
-    var records = Int(index.records)
-    if records == 0 {
-      if isAtEnd || flags & MARTLET_CSV_TRUNCATED != 0 { return nil }
-      mayCut = false
-      return 0
-    }
-    guard records * columnCount == Int(index.separators),
-      martlet_csv_is_strided(bytes, separators, index.records, UInt32(columnCount)) != 0
-    else { return nil }
-    if let comment = dialect.comment,
-      martlet_csv_starts_with(bytes, separators, index.records, UInt32(columnCount), comment) != 0
+    let isTruncated = Int(index.flags) & MARTLET_CSV_TRUNCATED != 0
+    if Int(index.flags) & MARTLET_CSV_IRREGULAR != 0 { isRegular = false }
+    let columns = UInt32(columnCount)
+    var records = index.records
+    if Int(records) * columnCount != Int(index.separators)
+      || martlet_csv_is_strided(bytes, separators, records, columns) == 0
     {
+      records = martlet_csv_strided_prefix(bytes, separators, index.separators, columns)
+      isRegular = false
+    }
+    if let comment = dialect.comment {
+      let before = martlet_csv_records_before(bytes, separators, records, columns, comment)
+      if before < records {
+        records = before
+        isRegular = false
+      }
+    }
+    if records == 0 {
+      if isRegular && !isAtEnd && !isTruncated {
+        mayCut = false
+        return 0
+      }
+      leaveToScanner(after: 0)
       return nil
     }
-    if isAtEnd && flags & MARTLET_CSV_TRUNCATED == 0 && Int(separators[Int(index.separators) - 1]) != byteCount - 1 {
-      return nil  // a quote that is not closed, or what only the scanner can tell
+    if isRegular && isAtEnd && !isTruncated && Int(separators[Int(index.separators) - 1]) != byteCount - 1 {
+      isRegular = false  // a quote that is not closed, or what only the scanner can tell
     }
+    var count = Int(records)
+    if !isRegular { leaveToScanner(after: count) }
+    mayCut = !isRegular || isTruncated
     // The indexer knows nothing of the range: keep the records that start in it.
     let limit = upperBound - (bufferOffset + cursor)
-    if columnCount * records > 0, records > 1, Int(separators[columnCount * (records - 1) - 1]) + 1 >= limit {
+    if count > 1, Int(separators[columnCount * (count - 1) - 1]) + 1 >= limit {
       var low = 1
-      var high = records - 1
+      var high = count - 1
       while low < high {
         let middle = (low + high) / 2
         if Int(separators[columnCount * middle - 1]) + 1 >= limit { high = middle } else { low = middle + 1 }
       }
-      records = low
+      count = low
     }
-    block.setAsRead(bytes, sourceOffset: bufferOffset + cursor, count: records, flags: index.flags)
-    cursor = min(cursor + Int(separators[columnCount * records - 1]) + 1, filled)
-    mayCut = flags & MARTLET_CSV_TRUNCATED != 0
-    return records
+    block.setAsRead(bytes, sourceOffset: bufferOffset + cursor, count: count, flags: index.flags)
+    cursor = min(cursor + Int(separators[columnCount * count - 1]) + 1, filled)
+    return count
+  }
+
+  /// The number of bytes before the first that the indexer does not understand.
+  private func regularPrefix(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int) -> Int {
+    var count = byteCount
+    if dialect.encoding == .latin1 { count = martlet_csv_ascii_prefix(bytes, count) }
+    if let escape = dialect.escape, escape != dialect.quote, dialect.quote != nil {
+      count = UnsafeBufferPointer(start: bytes, count: count).firstIndex(of: escape) ?? count
+    }
+    return count
+  }
+
+  /// Lets the scanner read some items: few when the fast path came far, twice as many as before when it did not.
+  private func leaveToScanner(after records: Int) {
+    scanLength = records >= 4 * scanLength ? Self.firstScanLength : min(scanLength * 2, 1 << 20)
+    itemsToScan = scanLength
   }
 
   /// The slow path: the same for any input.
@@ -251,9 +277,10 @@ package final class RecordReader {
     var offsets: [Int] = []
     var needsMore = false
     scanning: while cursor < filled && bufferOffset + cursor < upperBound && separatorCount < separatorLimit
-      && written < byteLimit
+      && written < byteLimit && (itemsToScan > 0 || level == .scanner)
     {
       let item = scanner.scan(buffer, from: cursor, count: filled, isAtEnd: isAtEnd)
+      if item != .incomplete && itemsToScan > 0 { itemsToScan -= 1 }
       switch item {
       case .comment(let next): cursor = next
       case .blank(let next):

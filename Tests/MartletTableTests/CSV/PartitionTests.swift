@@ -88,6 +88,34 @@ import Testing
     }
   }
 
+  /// The fast path and the scanner take turns here, with turns of growing length where accidents are frequent.
+  @Test(arguments: [3, 40, 400])
+  func `accidents in long tables`(_ distance: Int) {
+    let accidents = [
+      "\n", "# it's \"x\n", "5\" pipe,y\n", "a\"b\",c\n", "1,2\r", "1,2\r\n", "#,2\n", "\"a\nb\",\"\"\"\"\n",
+    ]
+    var text = ""
+    for row in 0..<4000 {
+      text += row % distance == distance - 1 ? accidents[row / distance % accidents.count] : "\(row),\"\(row * 7)\"\n"
+    }
+    let bytes = Array(text.utf8)
+    for comment in [nil, UInt8(ascii: "#")] {
+      var dialect = CSVDialect()
+      dialect.comment = comment
+      dialect.ragged = .pad
+      let model = CSVModel(bytes, from: 0, columnCount: 2, dialect)
+      #expect(model.records.count > 2500)
+      for level in RecordReader.Level.available {
+        for (cuts, blockBytes) in [([], 1 << 14), ([9_999, 20_000, 30_001], 1000)] {
+          let read = PartitionedRead(
+            MemorySource(bytes), dialect, columnCount: 2, from: 0, cuts: cuts, blockBytes: blockBytes, level: level)
+          #expect(read.records == model.records)
+          #expect((read.error == nil) == (model.failure == nil) && read.notes == model.notes)
+        }
+      }
+    }
+  }
+
   private func expect(_ read: PartitionedRead, _ model: CSVModel, _ bytes: [UInt8], _ what: @autoclosure () -> String) {
     var isRight = read.records == model.records && (read.error == nil) == (model.failure == nil)
     if let failure = model.failure {
