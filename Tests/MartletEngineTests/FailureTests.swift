@@ -123,7 +123,7 @@ import Testing
       while true { try context.checkCancellation() }
     }
     let bad = builder.task("bad") { () -> Int in
-      while !begun.isRaised {}
+      wait { begun.isRaised }
       throw Mistake(number: 3)
     }
     let graph = builder.build()

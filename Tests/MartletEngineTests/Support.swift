@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 @testable import MartletEngine
@@ -88,6 +89,11 @@ final class Counted: Sendable, MemorySized {
   }
 
   deinit { count.leave() }
+}
+
+/// Waits for other threads, and lets them have the processor.
+func wait(until condition: () -> Bool) {
+  while !condition() { sched_yield() }
 }
 
 /// Something that a task throws.
