@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -95,6 +96,31 @@ import Testing
     for executor in FailureTests.executors {
       #expect(throws: CancellationError.self) {
         try executor.run(graph, output: node, options: RunOptions(cancellation: source))
+      }
+    }
+  }
+
+  @Test(arguments: 0..<60)
+  func `cancelled at its very end, a run gives its result or throws`(delay: Int) throws {
+    for pool in RunTests.pools {
+      let source = CancellationSource()
+      var builder = GraphBuilder()
+      let parts = (0..<6).map { index in builder.task("part") { index } }
+      let sum = builder.task("sum", all: parts) { values in
+        if delay % 3 == 0 { source.cancel() }
+        return values.reduce(0, +)
+      }
+      let graph = builder.build()
+      if delay % 3 != 0 {
+        startThread(named: "cancels") {
+          for _ in 0..<delay { sched_yield() }
+          source.cancel()
+        }
+      }
+      do {
+        #expect(try pool.run(graph, output: sum, options: RunOptions(cancellation: source)) == 15)
+      } catch {
+        #expect(error is CancellationError)
       }
     }
   }
