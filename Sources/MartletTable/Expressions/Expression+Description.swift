@@ -22,9 +22,10 @@ extension Expression: CustomStringConvertible {
     case .column(let name): return Self.columnText(name)
     case .literal(let scalar): return scalar.description
     case .negate(let operand):
-      // "-3" is a literal and "--3" looks like a comment, so only what is neither stands without parentheses.
+      // "-3" is a literal, and "--a" would begin a comment elsewhere.
       if case .literal = operand { return "-(\(operand.bareText))" }
-      return "-" + operand.text(within: Precedence.value)
+      let text = operand.text(within: Precedence.negation)
+      return (text.utf8.first == UInt8(ascii: "-") ? "- " : "-") + text
     case .not(let operand): return "NOT " + operand.text(within: Precedence.not)
     case .binary(let op, let left, let right):
       let chains = op == .and || op == .or

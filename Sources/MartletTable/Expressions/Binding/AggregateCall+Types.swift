@@ -1,8 +1,8 @@
 extension AggregateFunction {
   /// The type of its result over arguments of these types.
   ///
-  /// A column of nothing but nulls is accepted everywhere. `sum` of whole numbers is whole (128 bit inside a grouping),
-  /// and of bool the number of TRUE.
+  /// A column of nothing but nulls is accepted everywhere. `sum` of whole numbers is whole (128 bit inside a grouping).
+  /// In numbers TRUE counts as 1 and FALSE as 0: `sum(x > 3)` is how many are larger than 3.
   ///
   /// - Throws: `TableError` (`.invalidQuery`) when a type has no such aggregate.
   package func resultType(arguments: [ColumnType]) throws(TableError) -> ColumnType {
@@ -12,8 +12,8 @@ extension AggregateFunction {
   func resultType(arguments: [ColumnType], name: (Int) -> String) throws(TableError) -> ColumnType {
     for (index, type) in arguments.enumerated() where type != .null && !accepts(type) {
       let wanted = self == .any || self == .all ? "conditions" : self == .top ? "numbers and dates" : "numbers"
-      throw TableError(
-        .invalidQuery, "\(rawValue) takes \(wanted), and \(name(index)) is \(type.name)",
+      throw .query(
+        "\(rawValue) takes \(wanted), and \(name(index)) is \(type.name)",
         remedy: remedy(for: type, name(index)))
     }
     switch self {
@@ -40,8 +40,8 @@ extension AggregateFunction {
   private func accepts(_ type: ColumnType) -> Bool {
     switch self {
     case .countAll, .count, .countDistinct, .min, .max, .first, .last, .mode: true
-    case .sum, .mean: type.isNumeric || type == .bool
-    case .median, .quantile, .variance, .standardDeviation, .correlation: type.isNumeric
+    case .sum, .mean, .median, .quantile, .variance, .standardDeviation, .correlation:
+      type.isNumeric || type == .bool
     case .any, .all: type == .bool
     case .top: type.isNumeric || type == .date || type == .timestamp
     }
@@ -49,20 +49,14 @@ extension AggregateFunction {
 }
 
 extension AggregateCall {
-  /// The arguments ready to be computed, in the types that the aggregate works on: `sum` and `mean` of a bool are
-  /// given whole numbers.
+  /// The arguments ready to be computed.
   ///
   /// - Throws: `TableError` (`.invalidQuery`) for an unknown column, or a type without such an aggregate.
   package func bindArguments(
     schema: [SchemaColumn], capacity: Int = Batch.capacity
   ) throws(TableError) -> [BoundExpression] {
     var bound: [BoundExpression] = []
-    for argument in arguments {
-      let first = try BoundExpression(argument, schema: schema, capacity: capacity)
-      let countsTruths = first.type == .bool && (function == .sum || function == .mean)
-      bound.append(
-        countsTruths ? try BoundExpression(.cast(argument, .int), schema: schema, capacity: capacity) : first)
-    }
+    for argument in arguments { bound.append(try BoundExpression(argument, schema: schema, capacity: capacity)) }
     _ = try resultType(arguments: bound.map(\.type))
     return bound
   }

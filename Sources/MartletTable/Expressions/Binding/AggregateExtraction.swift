@@ -28,18 +28,20 @@ package struct AggregateExtraction: Sendable {
     case .aggregate(let call):
       for argument in call.arguments {
         if let inner = argument.firstAggregate {
-          throw TableError(
-            .invalidQuery, "\(inner) stands inside \(call): an aggregate of an aggregate",
+          throw .query(
+            "\(Binder.short(.aggregate(inner))) stands inside \(Binder.short(.aggregate(call))): an aggregate of an aggregate",
             remedy: "group once, and group the result again")
         }
       }
       return .column(slotNames[slot(of: call, keys)])
     case .column(let name):
-      let key = keys.first { $0 == name } ?? Self.onlyOne(keys.filter { $0.lowercased() == name.lowercased() })
+      let key =
+        keys.first { $0.utf8.elementsEqual(name.utf8) }
+        ?? Self.onlyOne(keys.filter { $0.lowercased() == name.lowercased() })
       guard let key else {
         let shown = Expression.columnText(name)
-        throw TableError(
-          .invalidQuery, "\(shown) has many values in a group: it is no key of the grouping and in no aggregate",
+        throw .query(
+          "\(shown) has many values in a group: it is no key of the grouping and in no aggregate",
           remedy: "write first(\(shown)), or group by it")
       }
       return .column(key)

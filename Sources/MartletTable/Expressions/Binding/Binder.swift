@@ -82,9 +82,10 @@ struct Binder {
       }
       return try cast(value, to: type)
     case .call(let function, let arguments): return try call(function, arguments, expression)
-    case .aggregate(let call):
+    case .aggregate:
       throw Self.mismatch(
-        "\(call) takes a whole group, and one record is computed here", "use aggregates in --agg only, one deep")
+        "\(Self.short(expression)) takes a whole group, and one record is computed here",
+        "use aggregates in --agg only, one deep")
     }
   }
 
@@ -92,7 +93,7 @@ struct Binder {
     let index = try Self.index(of: name, in: schema)
     if schema[index].type == .null { return constant(.null) }
     columnsRead.insert(index)
-    return ColumnNode(index: index, type: schema[index].type)
+    return ColumnNode(index: index, name: schema[index].name, type: schema[index].type)
   }
 
   /// The column of that name: exactly, else regardless of case when there is only one.
@@ -123,7 +124,7 @@ struct Binder {
   // MARK: Types
 
   static func mismatch(_ message: String, _ remedy: String) -> TableError {
-    TableError(.invalidQuery, message, remedy: remedy)
+    .query(message, remedy: remedy)
   }
 
   /// `id1 is text`

@@ -13,6 +13,9 @@ package final class BoundExpression {
   /// The value, where it is the same for all records.
   package var constant: Scalar? { root.constant }
 
+  /// The column that the expression is, when it is nothing else: its cells can be passed on as they were read.
+  package var passedColumn: Int? { (root as? ColumnNode)?.index }
+
   private let root: Node
   /// The conditions joined by AND at the root; the root alone otherwise.
   private let conjuncts: [Node]
@@ -34,6 +37,13 @@ package final class BoundExpression {
     columns = binder.columnsRead.sorted()
     conjuncts = (root as? LogicNode)?.conjuncts ?? [root]
     activeRows = ActiveRows(capacity: capacity)
+  }
+
+  /// The column of that name in `schema`: exactly, else regardless of case when there is only one.
+  ///
+  /// - Throws: `TableError` (`.invalidQuery`), which suggests the nearest name.
+  package static func columnIndex(of name: String, in schema: [SchemaColumn]) throws(TableError) -> Int {
+    try Binder.index(of: name, in: schema)
   }
 
   /// The values of `count` records.

@@ -71,15 +71,6 @@ final class IntArithmeticNode: Node {
   }
 }
 
-extension TableError {
-  /// A whole number that does not fit.
-  static func beyond64Bits(_ source: Expression, _ values: String) -> TableError {
-    TableError(
-      .malformedData, "\(source) goes beyond 64 bits: \(values)",
-      remedy: "compute with doubles: CAST(x AS double)")
-  }
-}
-
 extension Vector {
   /// Makes null each cell whose divisor is zero.
   func makeNull(whereZero divisors: UnsafeMutablePointer<Int64>) {

@@ -5,7 +5,9 @@ final class CastNode: Node {
 
   init(_ operand: Node, to type: ColumnType, register: Vector) {
     self.operand = operand
-    let fails = operand.type == .text || (operand.type == .double && type == .int)
+    let fails =
+      operand.type == .text || (operand.type == .double && type == .int)
+      || (operand.type == .date && type == .timestamp)
     super.init(type: type, canFail: operand.canFail || fails, register: register)
   }
 
@@ -34,8 +36,12 @@ final class CastNode: Node {
     case (.double, .bool): for row in 0..<count { out.ints[row] = value.doubles[row] != 0 ? 1 : 0 }
     case (.bool, .int): out.ints.update(from: value.ints, count: count)
     case (.date, .timestamp):
-      // A day beyond the reach of a timestamp (the year 294,000) wraps; no text can name one.
-      for row in 0..<count { out.ints[row] = value.ints[row] &* CivilDate.microsecondsPerDay }
+      // A day beyond the year 294,000 has no timestamp.
+      let days = value.ints
+      convert(value, into: out, context) {
+        let (moment, overflow) = days[$0].multipliedReportingOverflow(by: CivilDate.microsecondsPerDay)
+        return overflow ? nil : moment
+      }
     case (.timestamp, .date): for row in 0..<count { out.ints[row] = DateFields.day(ofTimestamp: value.ints[row]) }
     case (.double, .int):
       let doubles = value.doubles

@@ -183,7 +183,7 @@ final class ExtremeNode: Node {
   init(_ items: [Node], greatest: Bool, type: ColumnType, scratch: Vector, register: Vector) {
     self.items = items
     // The register stands for the best so far, which is no constant.
-    let best = ColumnNode(index: 0, type: type)
+    let best = ColumnNode(index: 0, name: "", type: type)
     comparisons = items.map { Comparison(greatest ? .less : .greater, best, $0) }
     self.scratch = scratch
     super.init(type: type, canFail: items.contains { $0.canFail }, register: register)

@@ -272,6 +272,11 @@ extension Comparison {
   func refine(
     _ left: Vector, _ selection: UnsafeMutablePointer<UInt16>, _ count: Int, isWhole: Bool
   ) -> Int? {
+    switch form {
+    case .intConstant, .doubleConstant: break
+    case .textConstant(let node): if op != .equal || node.bytes.count > 16 { return nil }
+    default: return nil
+    }
     var (count, isWhole) = (count, isWhole)
     if left.hasNulls {
       let valid = left.valid
@@ -299,16 +304,16 @@ extension Comparison {
       case .greater: return Self.keep(selection, count, isWhole) { !(a[$0] <= value) }
       default: return Self.keep(selection, count, isWhole) { !(a[$0] < value) }
       }
-    case .textConstant(let node): return refine(left, node.bytes, selection, count, isWhole)
+    case .textConstant(let node): return keepEqual(left, node.bytes, selection, count, isWhole)
     default: return nil
     }
   }
 
-  private func refine(
+  /// Texts equal to one of at most sixteen bytes.
+  private func keepEqual(
     _ left: Vector, _ value: UnsafeBufferPointer<UInt8>, _ selection: UnsafeMutablePointer<UInt16>, _ count: Int,
     _ isWhole: Bool
-  ) -> Int? {
-    guard op == .equal, value.count <= 16 else { return nil }
+  ) -> Int {
     let (texts, lengths) = (left.texts, left.lengths)
     let length = UInt32(value.count)
     let start = UnsafeRawPointer(value.baseAddress!)

@@ -66,17 +66,35 @@ func invariantFailure(_ message: String) -> Never { fatalError(message) }
 /// A column of the batch.
 final class ColumnNode: Node {
   let index: Int
+  private let name: String
+  /// Stands for a batch in which the column has nothing but nulls and therefore no type.
+  private var nulls: Vector?
 
-  init(index: Int, type: ColumnType) {
+  init(index: Int, name: String, type: ColumnType) {
     self.index = index
+    self.name = name
     super.init(type: type, canFail: false, register: nil)
   }
 
   override func evaluate(_ context: EvaluationContext) throws(TableError) -> Vector {
     guard index < context.input.count, let vector = context.input[index] else {
-      invariantFailure("column \(index) was not given to an expression that reads it")
+      invariantFailure("column \(name) was not given to an expression that reads it")
     }
-    return vector
+    if vector.type == type { return vector }
+    if vector.type == .null {
+      let nulls = self.nulls ?? Vector(type: type, capacity: max(context.count, vector.capacity))
+      self.nulls = nulls
+      nulls.count = context.count
+      nulls.makeAllNull()
+      return nulls
+    }
+    if type == .int, vector.type == .text {
+      // Only sums have digits beyond 64 bits; they travel as texts (see `Column.copy`).
+      throw TableError(
+        .malformedData, "\(name) goes beyond 64 bits, and something is computed from it",
+        remedy: "sum doubles instead: sum(CAST(x AS double))")
+    }
+    invariantFailure("column \(name) is \(vector.type.name) and was bound as \(type.name)")
   }
 }
 

@@ -24,7 +24,7 @@ final class TextFunctionNode: Node {
     let vectors = try evaluateAll(arguments, context)
     let out = output(context)
     if skipsNulls {
-      concatenate(vectors, into: out, context)
+      try concatenate(vectors, into: out, context)
       return out
     }
     let nulls = vectors.filter(\.hasNulls)
@@ -37,7 +37,7 @@ final class TextFunctionNode: Node {
     case .upper: mapCase(vectors[0], into: out, context, upper: true)
     case .length, .contains, .startsWith, .endsWith, .strpos: measure(vectors, into: out)
     case .trim, .ltrim, .rtrim, .substr, .left, .right, .splitPart: cut(vectors, into: out)
-    case .concat: concatenate(vectors, into: out, context)
+    case .concat: try concatenate(vectors, into: out, context)
     default: try build(vectors, into: out, context)
     }
     if out.hasNulls { out.clearNulls() }
@@ -236,14 +236,17 @@ final class TextFunctionNode: Node {
     writer.keep(to, in: out, row)
   }
 
-  private func concatenate(_ vectors: [Vector], into out: Vector, _ context: EvaluationContext) {
+  private func concatenate(
+    _ vectors: [Vector], into out: Vector, _ context: EvaluationContext
+  ) throws(TableError) {
     var writer = TextWriter(context.arena)
     let columns = vectors.map(Cells.init)
-    columns.withUnsafeBufferPointer { columns in
+    try columns.withUnsafeBufferPointer { columns throws(TableError) in
       for row in 0..<context.count {
         // The text of a null is empty, so it needs no test.
         var total = 0
         for index in 0..<columns.count { total &+= Int(columns[index].lengths[row]) }
+        try writer.check(total, of: .concat)
         // Sixteen bytes more than needed, because short texts are copied as sixteen bytes.
         var place = writer.reserve(total &+ 16)
         for index in 0..<columns.count {
@@ -272,11 +275,13 @@ final class TextFunctionNode: Node {
       }
       let bytes = vectors[0].text(row)
       switch function {
-      case .replace: Self.replace(bytes, vectors[1].text(row), vectors[2].text(row), &writer, out, row)
+      case .replace: try Self.replace(bytes, vectors[1].text(row), vectors[2].text(row), &writer, out, row)
       case .reverse: Self.reverse(bytes, &writer, out, row)
       case .repeatText:
         let times = Int(max(0, min(vectors[1].ints[row], Int64(UInt32.max))))
-        let size = try checked(bytes.count.multipliedReportingOverflow(by: times).partialValue)
+        // Both below 2^32: the product fits.
+        let size = bytes.count * times
+        try writer.check(size, of: function)
         let place = writer.reserve(size)
         for index in 0..<(bytes.isEmpty ? 0 : times) {
           memcpy(place + index * bytes.count, bytes.baseAddress!, bytes.count)
@@ -287,19 +292,9 @@ final class TextFunctionNode: Node {
     }
   }
 
-  /// A length of text that is still reasonable, so that one call cannot take all memory.
-  private func checked(_ count: Int) throws(TableError) -> Int {
-    guard count >= 0, count <= 1 << 26 else {
-      throw TableError(
-        .malformedData, "\(function.rawValue) would make a text of more than 64 MiB",
-        remedy: "ask for a shorter text")
-    }
-    return count
-  }
-
   private static func replace(
     _ bytes: Bytes, _ old: Bytes, _ new: Bytes, _ writer: inout TextWriter, _ out: Vector, _ row: Int
-  ) {
+  ) throws(TableError) {
     let text = bytes.baseAddress!
     let needle = TextNeedle(old.baseAddress!, old.count)
     guard old.count > 0, var hit = needle.find(in: text, bytes.count) else {
@@ -315,7 +310,9 @@ final class TextFunctionNode: Node {
         from = next + old.count
       }
     }
-    let place = writer.reserve(bytes.count + hits * max(0, new.count - old.count))
+    let room = bytes.count + hits * max(0, new.count - old.count)
+    try writer.check(room, of: .replace)
+    let place = writer.reserve(room)
     var (from, to) = (0, 0)
     while true {
       memcpy(place + to, text + from, hit - from)
@@ -347,7 +344,7 @@ final class TextFunctionNode: Node {
     _ bytes: Bytes, _ length: Int64, _ fill: Bytes, _ writer: inout TextWriter, _ out: Vector, _ row: Int
   ) throws(TableError) {
     let text = bytes.baseAddress!
-    let wanted = try checked(Int(max(0, min(length, Int64(UInt32.max)))))
+    let wanted = Int(max(0, min(length, Int64(UInt32.max))))
     let count = Characters.count(text, bytes.count)
     if wanted <= count || fill.isEmpty {
       out.texts[row] = text
@@ -357,7 +354,8 @@ final class TextFunctionNode: Node {
     let fillCount = Characters.count(fill.baseAddress!, fill.count)
     let missing = wanted - count
     let rest = Characters.offset(of: missing % fillCount, fill.baseAddress!, fill.count)
-    let fillBytes = try checked(missing / fillCount * fill.count + rest)
+    let fillBytes = missing / fillCount * fill.count + rest
+    try writer.check(bytes.count + fillBytes, of: function)
     let place = writer.reserve(bytes.count + fillBytes)
     var to = 0
     if function == .rpad {

@@ -5,6 +5,10 @@ struct TextWriter {
   private let arena: TextArena
   private var place: UnsafeMutablePointer<UInt8>
   private var room = 0
+  /// Bytes kept so far.
+  private var total = 0
+  /// The most bytes that one function may make for one batch, so that no expression takes all memory.
+  static let limit = 1 << 29
 
   init(_ arena: TextArena) {
     self.arena = arena
@@ -28,5 +32,18 @@ struct TextWriter {
     vector.lengths[row] = UInt32(truncatingIfNeeded: count)
     place += count
     room &-= count
+    total &+= count
+  }
+
+  /// Throws when `count` more bytes are too much.
+  @inline(__always)
+  func check(_ count: Int, of function: ScalarFunction) throws(TableError) {
+    if count > Self.limit &- total { throw Self.tooLong(function) }
+  }
+
+  private static func tooLong(_ function: ScalarFunction) -> TableError {
+    TableError(
+      .malformedData, "\(function.rawValue) would make more than 512 MiB of text at once",
+      remedy: "make shorter texts")
   }
 }

@@ -192,13 +192,13 @@ struct Tokenizer {
   func failure(at offset: Int, _ problem: String, remedy: String) -> TableError {
     let text = String(decoding: source, as: UTF8.self)
     if text.utf8.allSatisfy({ $0 <= 0x20 }) {
-      return TableError(.invalidQuery, "\(place) is empty: \(problem)", remedy: remedy)
+      return .query("\(place) is empty: \(problem)", remedy: remedy)
     }
     let atEnd = offset >= source.count
     let character = String(decoding: source[..<min(offset, source.count)], as: UTF8.self).count + 1
     let near = excerpt(around: min(offset, source.count))
     let spot = atEnd ? "at its end, after" : "at character \(character), near"
-    return TableError(.invalidQuery, "cannot read \(place) \(spot) \"\(near)\": \(problem)", remedy: remedy)
+    return .query("cannot read \(place) \(spot) \"\(near)\": \(problem)", remedy: remedy)
   }
 
   /// Some characters on both sides, on one line.
