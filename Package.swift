@@ -35,12 +35,16 @@ let package = Package(
       name: "martlet-bench",
       dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
-    .testTarget(name: "MartletBytesTests", dependencies: ["MartletBytes"], swiftSettings: strict),
-    .testTarget(name: "MartletGraphTests", dependencies: ["MartletGraph"], swiftSettings: strict),
-    .testTarget(name: "MartletEngineTests", dependencies: ["MartletEngine", "MartletGraph"], swiftSettings: strict),
-    .testTarget(name: "MartletTableTests", dependencies: ["MartletTable", "MartletSystem"], swiftSettings: strict),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
+    .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["Martlet", "MartletTable", "MartletEngine"], swiftSettings: strict),
+      name: "MartletEngineTests", dependencies: ["TestSupport", "MartletEngine", "MartletGraph"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
+      swiftSettings: strict),
     .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
   ]
 )

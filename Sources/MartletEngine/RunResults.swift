@@ -40,14 +40,9 @@ public struct RunResults: Sendable {
   /// The result of an output. Stops the program when `node` was not an output of the run.
   public subscript<Value>(node: Node<Value>) -> Value {
     graph.check(node.erased)
-    var low = 0
-    var high = storage.tasks.count
-    while low < high {
-      let middle = (low + high) / 2
-      if storage.tasks[middle] < node.id.rawValue { low = middle + 1 } else { high = middle }
-    }
-    guard low < storage.tasks.count, storage.tasks[low] == node.id.rawValue,
-      let value = storage.slots[low].value(as: Value.self)
+    let place = lowerBound(storage.tasks.count) { storage.tasks[$0] < node.id.rawValue }
+    guard place < storage.tasks.count, storage.tasks[place] == node.id.rawValue,
+      let value = storage.slots[place].value(as: Value.self)
     else { invariantFailure("task \(node.id) was not an output of this run") }
     return value
   }

@@ -141,7 +141,7 @@ public final class TaskGraph: @unchecked Sendable {
 }
 
 /// The first index below `count` for which `isBelow` is false; it is true only for a beginning.
-func lowerBound(_ count: Int, _ isBelow: (Int) -> Bool) -> Int {
+package func lowerBound(_ count: Int, _ isBelow: (Int) -> Bool) -> Int {
   var low = 0
   var high = count
   while low < high {

@@ -25,6 +25,28 @@ void martlet_futex_wake(const void *word, int32_t count) {
   errno = saved;
 }
 
+// From linux/membarrier.h, which older systems lack.
+enum { private_expedited = 1 << 3, register_private_expedited = 1 << 4 };
+
+int32_t martlet_register_process_barrier(void) {
+#ifdef SYS_membarrier
+  int saved = errno;
+  int status = (int)syscall(SYS_membarrier, register_private_expedited, 0, 0);
+  errno = saved;
+  return status == 0;
+#else
+  return 0;
+#endif
+}
+
+void martlet_process_barrier(void) {
+#ifdef SYS_membarrier
+  int saved = errno;
+  syscall(SYS_membarrier, private_expedited, 0, 0);
+  errno = saved;
+#endif
+}
+
 uint64_t martlet_monotonic_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -16,6 +16,8 @@ struct BenchOptions {
   var threads = 2
   /// Measurements of each kind, after a warm-up.
   var rounds = 15
+  /// The one line of the suite to measure; nil: all.
+  var only: String?
   /// Sizes that take no time: to see that everything still runs.
   var isToy = false
 }

@@ -70,7 +70,7 @@ enum CSVSuite: BenchSuite {
   }
 
   private static func time(_ query: Query, threads: Int, rounds: Int, folder: String) throws {
-    let arguments = query.arguments + ["--threads", "\(threads)", "--format", "csv", "\(folder)/\(query.file)"]
+    let arguments = query.arguments + ["--threads", "\(threads)", "\(folder)/\(query.file)"]
     let checked = try Child.run(martletCSV(), arguments, output: "\(folder)/result")
     guard checked.status == 0 else { throw BenchError("\(query.name) ended with status \(checked.status)") }
     let checksum = try fileChecksum("\(folder)/result")

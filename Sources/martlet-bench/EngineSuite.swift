@@ -13,7 +13,7 @@ enum EngineSuite: BenchSuite {
     let rounds = options.isToy ? 2 : options.rounds
     print("engine: \(options.threads) threads, \(rounds) rounds; ns a task, median (best)")
     print("  shape        tasks        run            build+run+free     floor   bytes/task  checksum")
-    for shape in EngineShape.all(isToy: options.isToy) {
+    for shape in EngineShape.all(isToy: options.isToy) where options.only ?? shape.name == shape.name {
       let expected = shape.floor()
       let before = Int(martlet_heap_bytes())
       let (graph, output) = shape.build()

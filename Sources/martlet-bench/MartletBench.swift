@@ -34,6 +34,9 @@ struct MartletBench {
     while let argument = rest.popFirst() {
       switch argument {
       case "--help", "-h": return (nil, options)
+      case "--only":
+        guard let name = rest.popFirst() else { throw UsageError(description: "--only needs a name") }
+        options.only = name
       case "--toy": options.isToy = true
       case "--threads": options.threads = try number(argument)
       case "--rounds": options.rounds = try number(argument)
@@ -49,7 +52,7 @@ struct MartletBench {
   }
 
   private static var usage: String {
-    "usage: martlet-bench SUITE [--threads N] [--rounds N] [--toy]\n"
+    "usage: martlet-bench SUITE [--threads N] [--rounds N] [--only NAME] [--toy]\n"
       + suites.map { "  \($0.name): \($0.summary)" }.joined(separator: "\n")
   }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletBytes
@@ -55,25 +56,12 @@ import Testing
   }
 
   @Test func `hostile bytes never trap`() {
-    var random = SplitMix(seed: 11)
+    var random = SeededGenerator(seed: 11)
     for _ in 0..<20_000 {
       let bytes = (0..<Int(random.next() % 24)).map { _ in UInt8(truncatingIfNeeded: random.next() % 7 &* 43) }
       _ = try? [String](portableBytes: bytes)
       _ = try? [[Int64?]](portableBytes: bytes)
       _ = try? [Bool](portableBytes: bytes)
     }
-  }
-}
-
-/// Numbers from a seed (Steele, Lea and Flood, 2014).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
   }
 }

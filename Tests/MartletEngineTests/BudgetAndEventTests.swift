@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MartletEngine
@@ -31,7 +32,7 @@ import Testing
 
   @Test(arguments: 0..<40 as Range<UInt64>)
   func `any graph with sources ends under any budget`(seed: UInt64) throws {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     var builder = GraphBuilder()
     let live = LiveCount()
     var nodes: [Node<Counted>] = []

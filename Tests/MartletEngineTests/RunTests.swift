@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MartletEngine
@@ -29,7 +30,7 @@ import Testing
 
   @Test(arguments: 0..<60 as Range<UInt64>)
   func `any choice of outputs is computed from what it needs only`(seed: UInt64) throws {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     let shape = RandomGraph(seed: seed, tasks: 80, fanIn: 3)
     let chosen = shape.nodes.indices.filter { _ in Int.random(in: 0..<10, using: &random) == 0 }
     var needed = Set<TaskID>()

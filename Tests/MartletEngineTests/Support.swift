@@ -1,19 +1,8 @@
+import TestSupport
 import Synchronization
 
 @testable import MartletEngine
 @testable import MartletGraph
-
-/// Numbers from a seed (Steele, Lea and Flood, 2014).
-struct SeededNumbers: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
-  }
-}
 
 /// A random graph of numbers, texts and arrays, with the result of each task computed beside it by a plain loop.
 struct RandomGraph {
@@ -25,7 +14,7 @@ struct RandomGraph {
 
   /// - Parameter fanIn: The most inputs that a task has.
   init(seed: UInt64, tasks: Int, fanIn: Int, near: Int = .max) {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     var builder = GraphBuilder()
     var nodes: [Node<Int>] = []
     var expected: [Int] = []

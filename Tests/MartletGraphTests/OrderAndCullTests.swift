@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletGraph
@@ -17,7 +18,7 @@ import Testing
   }
 
   private func randomGraph(_ seed: UInt64) -> (TaskGraph, [Node<Int>]) {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     var builder = GraphBuilder()
     var nodes: [Node<Int>] = []
     for _ in 0..<Int.random(in: 0...60, using: &random) {
@@ -71,14 +72,3 @@ import Testing
   }
 }
 
-/// Numbers from a seed (Steele, Lea and Flood, 2014).
-struct SeededNumbers: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
-  }
-}

@@ -24,7 +24,7 @@ final class MemoryLedger: @unchecked Sendable {
   /// A result has come alive.
   func add(_ task: Int, bytes count: Int) {
     bytes[task] = count
-    let now = live.add(count, ordering: .relaxed).newValue
+    let now = live.wrappingAdd(count, ordering: .relaxed).newValue
     var known = peak.load(ordering: .relaxed)
     while now > known {
       let attempt = peak.compareExchange(expected: known, desired: now, ordering: .relaxed)
@@ -34,5 +34,5 @@ final class MemoryLedger: @unchecked Sendable {
   }
 
   /// A result was dropped.
-  func drop(_ task: Int) { live.subtract(bytes[task], ordering: .relaxed) }
+  func drop(_ task: Int) { live.wrappingSubtract(bytes[task], ordering: .relaxed) }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import MartletGraph
 import MartletSystem
 import Synchronization
@@ -19,11 +20,17 @@ final class Crew: @unchecked Sendable {
   private let isWaking: UnsafeMutablePointer<Atomic<Bool>>
   /// Counts runs as they come; awake workers look at it.
   private let arrivals: UnsafeMutablePointer<Atomic<Int>>
+  /// Whether `pushed()` can leave the barrier to who wants to sleep.
+  let isAsymmetric = martlet_register_process_barrier() != 0
   private let lines = CacheLines(4)
   private let lock = Lock()
   private var runs: [RunState] = []
   private var started = 0
   private var isClosed = false
+  /// The memory of the last run, for the next one.
+  private var spare: (memory: UnsafeMutableRawPointer, bytes: Int)?
+  /// What a pool holds at most while it does nothing: enough for runs of some 170,000 tasks.
+  private static let spareLimit = 4 << 20
 
   init(width: Int, spinLimit: Int) {
     self.width = width
@@ -34,6 +41,32 @@ final class Crew: @unchecked Sendable {
     arrivals = lines.atomic(3, 0)
   }
 
+  deinit {
+    if let spare { free(spare.memory) }
+  }
+
+  /// Memory for a run; that of an earlier one where it fits. Fresh pages cost more than all of a small task.
+  func takeMemory(bytes: Int) -> UnsafeMutableRawPointer {
+    let found = lock.withLock { () -> UnsafeMutableRawPointer? in
+      guard let spare, spare.bytes >= bytes else { return nil }
+      self.spare = nil
+      return spare.memory
+    }
+    if let found { return found }
+    guard let memory = malloc(max(16, bytes)) else { invariantFailure("no memory for a run of \(bytes) bytes") }
+    return memory
+  }
+
+  /// Gives the memory of a run back. The larger piece is kept.
+  func giveMemory(_ memory: UnsafeMutableRawPointer, bytes: Int) {
+    let unwanted = lock.withLock { () -> UnsafeMutableRawPointer? in
+      if bytes > Crew.spareLimit || bytes <= spare?.bytes ?? -1 { return memory }
+      defer { spare = (memory, bytes) }
+      return spare?.memory
+    }
+    free(unwanted)
+  }
+
   /// Offers a run to the workers.
   func add(_ run: RunState) {
     let missing = lock.withLock {
@@ -41,7 +74,7 @@ final class Crew: @unchecked Sendable {
       defer { started = width - 1 }
       return started..<(width - 1)
     }
-    arrivals.pointee.add(1, ordering: .sequentiallyConsistent)
+    arrivals.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
     for worker in missing {
       startThread(named: "martlet-\(worker + 1)") { [self] in work(lane: worker + 1) }
     }
@@ -59,14 +92,27 @@ final class Crew: @unchecked Sendable {
   /// Lets the workers end, each when it has nothing to do.
   func close() {
     lock.withLock { isClosed = true }
-    signal.pointee.add(1, ordering: .sequentiallyConsistent)
+    signal.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
     martlet_futex_wake(signal, Int32.max)
+  }
+
+  /// Orders what a thread has made visible before its look at who sleeps; pairs with `barrier()`.
+  @inline(__always)
+  func orderPushes() {
+    if isAsymmetric { martlet_compiler_barrier() } else { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+  }
+
+  /// Orders a thread's wish to sleep before its last look for work, on this thread and, where `orderPushes` does not, on
+  /// those that push.
+  func barrier() {
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if isAsymmetric { martlet_process_barrier() }
   }
 
   /// Wakes a worker, unless one is being woken.
   func wakeOne() {
     if isWaking.pointee.exchange(true, ordering: .acquiringAndReleasing) { return }
-    signal.pointee.add(1, ordering: .releasing)
+    signal.pointee.wrappingAdd(1, ordering: .releasing)
     martlet_futex_wake(signal, 1)
   }
 
@@ -85,7 +131,7 @@ final class Crew: @unchecked Sendable {
   private func join() -> RunState? {
     lock.withLock {
       for run in runs.reversed() where run.hasVisibleWork() {
-        run.inside.pointee.add(1, ordering: .relaxed)  // under the lock, as `remove`
+        run.inside.pointee.wrappingAdd(1, ordering: .relaxed)  // under the lock, as `remove`
         return run
       }
       return nil
@@ -94,7 +140,7 @@ final class Crew: @unchecked Sendable {
 
   private func leave(_ run: RunState) {
     // Releases what this thread did; the caller acquires it when it waits for zero.
-    if run.inside.pointee.subtract(1, ordering: .acquiringAndReleasing).newValue == 0,
+    if run.inside.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0,
       run.stop.pointee.load(ordering: .relaxed)
     {
       run.wakeCaller()
@@ -111,12 +157,13 @@ final class Crew: @unchecked Sendable {
       martlet_spin_hint()
     }
     let word = signal.pointee.load(ordering: .acquiring)
-    sleepers.pointee.add(1, ordering: .sequentiallyConsistent)
+    sleepers.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
     // Acquires the pushes of who found a wake-up on its way and left it at that.
     _ = isWaking.pointee.exchange(false, ordering: .sequentiallyConsistent)
+    barrier()
     let (hasWork, isOver) = lock.withLock { (runs.contains { $0.hasVisibleWork() }, isClosed) }
     if !hasWork, !isOver { martlet_futex_wait(signal, word) }
-    sleepers.pointee.subtract(1, ordering: .sequentiallyConsistent)
+    sleepers.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     _ = isWaking.pointee.exchange(false, ordering: .sequentiallyConsistent)
     return isOver
   }

@@ -13,6 +13,12 @@ struct LaneState {
   var backlog: [UInt32] = []
   /// Whether the gate counts this thread as idle.
   var isIdle = true
+  /// How many roots to claim next, and when they were last claimed.
+  var claim = 1
+  var claimedAt: UInt64 = 0
+  /// A task with very many dependencies, and how many of them have ended here and were not counted down yet.
+  var crowded = -1
+  var crowdedEnded: Int32 = 0
 }
 
 extension RunState {
@@ -54,6 +60,19 @@ extension RunState {
         }
 
         let task = hand
+        let firstDependent = Int(dependentStarts[task])
+        let endDependent = Int(dependentStarts[task &+ 1])
+        if state.crowdedEnded > 0,
+          endDependent == firstDependent || Int(dependents[firstDependent]) != state.crowded
+        {
+          // The task to start now is none that the crowded one waits for: it must not have to wait for us.
+          if settle(&state) { announce(state.crowded, lane, &state, crew) }
+        }
+        var place = endDependent
+        while place > firstDependent, place > endDependent &- 4 {
+          place &-= 1
+          martlet_prefetch_exclusive(pending + Int(dependents[place]))
+        }
         let firstInput = Int(dependencyStarts[task])
         let endInput = Int(dependencyStarts[task &+ 1])
         if isObserved { begin(task, ring, contextState) }
@@ -69,14 +88,16 @@ extension RunState {
         if isObserved { ended(task, .taskEnded, ring, contextState) }
         state.finished &+= 1
 
-        var place = firstInput
+        place = firstInput
         while place < endInput {
           let input = Int(dependencies[place])
           place &+= 1
+          // A number needs not be dropped, so its uses need not be counted: half of the atomics of such a graph.
+          if !slots[input].isCounted && !isObserved { continue }
           // One use left is ours: nobody else touches the count any more. Acquiring: the other users have read the
           // result before they counted down; pairs with their subtraction.
           if uses[input].load(ordering: .acquiring) == 1
-            || uses[input].subtract(1, ordering: .acquiringAndReleasing).newValue == 0
+            || uses[input].wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0
           {
             slots[input].clear()
             if isObserved { dropped(input, crew) }
@@ -86,17 +107,25 @@ extension RunState {
         // Backwards, so that the first of the row stays in hand and the next ones lie on top of the deque.
         hand = -1
         var isPushed = false
-        let firstDependent = Int(dependentStarts[task])
-        place = Int(dependentStarts[task &+ 1])
+        place = endDependent
         while place > firstDependent {
           place &-= 1
           let dependent = Int(dependents[place])
+          if dependent == state.crowded, state.crowdedEnded > 0 {
+            state.crowdedEnded &+= 1
+            continue
+          }
           // As above: a count of one is ours alone. Acquires the other dependencies' results; the subtraction releases
           // this one's.
-          guard
-            pending[dependent].load(ordering: .acquiring) == 1
-              || pending[dependent].subtract(1, ordering: .acquiringAndReleasing).newValue == 0
-          else { continue }
+          let left = pending[dependent].load(ordering: .acquiring)
+          if left != 1 {
+            if left > 64, endDependent &- firstDependent == 1 {
+              state.crowded = dependent
+              state.crowdedEnded = 1
+              continue
+            }
+            if pending[dependent].wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue != 0 { continue }
+          }
           if isObserved, let gate, gate.holds(UInt32(truncatingIfNeeded: dependent)) {
             gate.offer(UInt32(truncatingIfNeeded: dependent))
             isPushed = true
@@ -111,8 +140,8 @@ extension RunState {
           hand = dependent
         }
         if isPushed {
-          // Orders the pushes before the look at who sleeps: `README.md`, section "Parking".
-          atomicMemoryFence(ordering: .sequentiallyConsistent)
+          // Before the look at who sleeps: `README.md`, section "Parking".
+          crew.orderPushes()
           if callerSleeps.pointee.load(ordering: .relaxed) == 1 || sleepers.pointee.load(ordering: .relaxed) > 0 {
             wakeSomebody(crew)
           }
@@ -132,6 +161,13 @@ extension RunState {
       if let gate, state.isIdle {
         gate.enter()
         state.isIdle = false
+      }
+      if state.crowdedEnded > 0, settle(&state) {
+        if let gate, gate.holds(UInt32(state.crowded)) {
+          gate.offer(UInt32(state.crowded))
+        } else {
+          return state.crowded
+        }
       }
       let task = tryFindWork(lane, &state)
       if task >= 0 {
@@ -159,7 +195,7 @@ extension RunState {
         }
         if spins > crew.spinLimit {
           if lane != 0 { return -1 }
-          sleepAsCaller { isComplete || stop.pointee.load(ordering: .relaxed) || hasVisibleWork() }
+          sleepAsCaller(crew) { isComplete || stop.pointee.load(ordering: .relaxed) || hasVisibleWork() }
           spins = 0
         }
         spins &+= 1
@@ -189,15 +225,48 @@ extension RunState {
     }
     let claimed = rootCursor.pointee.load(ordering: .relaxed)
     guard claimed < rootCount else { return -1 }
-    // Few at a time near the end, so that no thread sits on what another could do; one of many tiny tasks costs no
-    // exchange of its own. The numbers are a guess, and 16 measured as good as 64.
-    let wanted = max(1, min(16, (rootCount &- claimed) / (8 &* lanes)))
+    // Claimed roots cannot be stolen, so as few as will be done in some 20 µs, with what follows from them; and few near
+    // the end. Tiny ones are claimed many at a time, which saves the exchange and keeps neighbours on one thread.
+    let now = martlet_monotonic_nanoseconds()
+    if now &- state.claimedAt < 20_000 {
+      state.claim = min(2 &* state.claim, 256)
+    } else if now &- state.claimedAt > 40_000 {
+      state.claim = max(1, state.claim / 2)
+    }
+    if state.claimedAt == 0 || now &- state.claimedAt > 1_000_000 { state.claim = 1 }
+    state.claimedAt = now
+    let wanted = max(1, min(state.claim, (rootCount &- claimed) / (4 &* lanes)))
     // Relaxed: roots depend on nothing.
-    let first = rootCursor.pointee.add(wanted, ordering: .relaxed).oldValue
+    let first = rootCursor.pointee.wrappingAdd(wanted, ordering: .relaxed).oldValue
     guard first < rootCount else { return -1 }
     state.nextRoot = first &+ 1
     state.rootEnd = min(rootCount, first &+ wanted)
     return Int(roots[first])
+  }
+
+  /// Counts down what ended here of the crowded task's dependencies. True when that made it ready.
+  ///
+  /// The counts of a task with thousands of dependencies would be taken from processor to processor for each of them. A
+  /// thread may keep its share back while what it does next is a dependency of the same task, which cannot begin before.
+  @inline(__always)
+  private func settle(_ state: inout LaneState) -> Bool {
+    let ended = state.crowdedEnded
+    state.crowdedEnded = 0
+    return pending[state.crowded].wrappingSubtract(ended, ordering: .acquiringAndReleasing).newValue == 0
+  }
+
+  /// Makes a ready task known while the hand is full.
+  @inline(never)
+  private func announce(_ task: Int, _ lane: Int, _ state: inout LaneState, _ crew: Crew) {
+    if let gate, gate.holds(UInt32(task)) {
+      gate.offer(UInt32(task))
+    } else if !deques[lane].push(UInt32(task)) {
+      state.backlog.append(UInt32(task))
+    }
+    crew.orderPushes()
+    if callerSleeps.pointee.load(ordering: .relaxed) == 1 || crew.sleepers.pointee.load(ordering: .relaxed) > 0 {
+      wakeSomebody(crew)
+    }
   }
 
   @inline(never)
@@ -245,7 +314,7 @@ extension RunState {
     guard let ledger else { return }
     ledger.drop(task)
     guard let gate, gate.looksOpen else { return }
-    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    crew.orderPushes()
     if callerSleeps.pointee.load(ordering: .relaxed) == 1 || crew.sleepers.pointee.load(ordering: .relaxed) > 0 {
       wakeSomebody(crew)
     }

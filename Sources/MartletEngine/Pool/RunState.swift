@@ -9,7 +9,7 @@ final class RunState: @unchecked Sendable {
 
   let graph: TaskGraph
   let lanes: Int
-  let deques: [WorkDeque]
+  let deques: UnsafeMutablePointer<WorkDeque>
   /// Results by task.
   let slots: UnsafeMutablePointer<Slot>
   /// How many dependencies of a task are not there yet.
@@ -36,39 +36,48 @@ final class RunState: @unchecked Sendable {
   let options: RunOptions
   private let lines: CacheLines
   private let needed: NeededTasks?
-  private let isOutput: [UInt32]
+  /// The numbers of the outputs, ascending.
+  private let outputs: [UInt32]
+  private let crew: Crew
   private let failing = Lock()
   private var failure: (task: Int, error: any Error)?
 
-  init(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions, lanes: Int, dequeCapacity: Int) {
+  /// A slot and two counts.
+  private static let bytesPerTask = MemoryLayout<Slot>.stride + 8
+
+  init(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions, crew: Crew, dequeCapacity: Int) {
     let count = graph.count
     self.graph = graph
+    self.crew = crew
+    let lanes = crew.width
     self.lanes = lanes
     self.options = options
     for output in outputs { graph.check(output) }
-    isOutput = outputs.map(\.id.rawValue).sorted()
+    let sorted = outputs.map(\.id.rawValue).sorted()
+    self.outputs = sorted
 
     // Where every task without dependents is an output, all are needed, and need not be walked through.
     var sinks = 0
-    for place in isOutput.indices where place == 0 || isOutput[place] != isOutput[place - 1] {
-      let task = Int(isOutput[place])
+    for place in sorted.indices where place == 0 || sorted[place] != sorted[place - 1] {
+      let task = Int(sorted[place])
       if graph.dependentStarts[task] == graph.dependentStarts[task + 1] { sinks += 1 }
     }
     let needed = sinks == graph.sinkCount ? nil : NeededTasks(graph, for: outputs)
     self.needed = needed
 
-    lines = CacheLines(5 + 2 * lanes)
+    lines = CacheLines(5 + lanes)
     rootCursor = lines.atomic(0, 0)
     remaining = lines.atomic(1, needed?.count ?? count)
     stop = lines.atomic(2, false)
     inside = lines.atomic(3, 0)
     callerSleeps = lines.atomic(4, 0)
     cancelled = options.cancellation?.flag ?? stop
-    let memory = lines
-    deques = (0..<lanes).map { WorkDeque(memory, line: 5 + 2 * $0, capacity: dequeCapacity) }
+    deques = .allocate(capacity: lanes)
+    for lane in 0..<lanes { deques[lane] = WorkDeque(lines, line: 5 + lane, capacity: dequeCapacity) }
 
-    slots = calloc(max(1, count), MemoryLayout<Slot>.stride).assumingMemoryBound(to: Slot.self)
-    let counts = malloc(max(1, count) * 8).assumingMemoryBound(to: Int32.self)
+    slots = crew.takeMemory(bytes: count * RunState.bytesPerTask).bindMemory(to: Slot.self, capacity: count)
+    slots.initialize(repeating: Slot(), count: count)
+    let counts = UnsafeMutableRawPointer(slots + count).bindMemory(to: Int32.self, capacity: 2 * count)
     RunState.count(graph, needed, pending: counts, uses: counts + count)
     for output in outputs { counts[count + output.id.index] &+= 1 }
     pending = UnsafeMutableRawPointer(counts).assumingMemoryBound(to: Atomic<Int32>.self)
@@ -103,10 +112,10 @@ final class RunState: @unchecked Sendable {
     if stop.pointee.load(ordering: .relaxed) {
       for task in 0..<graph.count { slots[task].clear() }
     }
-    free(slots)
-    free(pending)
+    crew.giveMemory(slots, bytes: graph.count * RunState.bytesPerTask)
     if ownsRoots { roots.deallocate() }
-    for deque in deques { deque.deallocate() }
+    for lane in 0..<lanes { deques[lane].deallocate() }
+    deques.deallocate()
   }
 
   /// Fills both counts. A task that nobody needs gets a pending count that is never used up.
@@ -136,7 +145,7 @@ final class RunState: @unchecked Sendable {
   func hasVisibleWork() -> Bool {
     if stop.pointee.load(ordering: .relaxed) { return false }
     if rootCursor.pointee.load(ordering: .relaxed) < rootCount { return true }
-    for deque in deques where !deque.isEmpty { return true }
+    for lane in 0..<lanes where !deques[lane].isEmpty { return true }
     return gate?.looksOpen ?? false
   }
 
@@ -147,7 +156,7 @@ final class RunState: @unchecked Sendable {
   @inline(__always)
   func tell(_ finished: Int) {
     // Releases the results; who sees zero has acquired those of all threads.
-    if remaining.pointee.subtract(finished, ordering: .acquiringAndReleasing).newValue == 0 { wakeCaller() }
+    if remaining.pointee.wrappingSubtract(finished, ordering: .acquiringAndReleasing).newValue == 0 { wakeCaller() }
   }
 
   /// Ends the run early.
@@ -156,10 +165,14 @@ final class RunState: @unchecked Sendable {
     wakeCaller()
   }
 
-  /// A task threw. Of several that do so at the same time, the one with the lowest number is reported.
+  /// A task threw. Of several that do so at the same time, the one with the lowest number is reported; but those that only
+  /// noticed that they should stop come last.
   func fail(_ task: Int, _ error: any Error) {
     failing.withLock {
-      if let failure, failure.task <= task { return }
+      if let failure {
+        let (was, isNow) = (failure.error is CancellationError, error is CancellationError)
+        if was == isNow ? failure.task <= task : isNow { return }
+      }
       failure = (task, error)
     }
     end()
@@ -172,9 +185,9 @@ final class RunState: @unchecked Sendable {
   }
 
   /// Lets the caller sleep until it is woken, unless `isDue` holds once its wish to sleep can be seen.
-  func sleepAsCaller(unless isDue: () -> Bool) {
+  func sleepAsCaller(_ crew: Crew, unless isDue: () -> Bool) {
     callerSleeps.pointee.store(1, ordering: .sequentiallyConsistent)
-    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    crew.barrier()
     if isDue() {
       callerSleeps.pointee.store(0, ordering: .relaxed)
       return
@@ -185,9 +198,13 @@ final class RunState: @unchecked Sendable {
   /// What the run gave, or why it gave nothing. Called once, when no other thread runs a task of it.
   func results(_ outputs: [AnyNode]) throws -> RunResults {
     if let failure = failing.withLock({ self.failure }) {
+      if failure.error is CancellationError, options.cancellation?.isCancelled ?? false { throw failure.error }
       throw TaskFailure(
         graph, failure.task, failure.error,
-        isOutput: { task in self.isOutput.contains(UInt32(task)) },
+        isOutput: { task in
+          let place = lowerBound(self.outputs.count) { self.outputs[$0] < task }
+          return place < self.outputs.count && self.outputs[place] == task
+        },
         isNeeded: { self.needed?.isNeeded[$0] ?? true })
     }
     guard isComplete else { throw CancellationError() }

@@ -33,7 +33,7 @@ public final class ThreadPoolExecutor: Executor {
 
   /// Computes `outputs`; see `Executor`.
   public func run(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions) throws -> RunResults {
-    let run = RunState(graph, outputs: outputs, options: options, lanes: threads, dequeCapacity: dequeCapacity)
+    let run = RunState(graph, outputs: outputs, options: options, crew: crew, dequeCapacity: dequeCapacity)
     // Nobody can help with a single task.
     let isShared = threads > 1 && graph.count > 1
     if isShared { crew.add(run) }
@@ -50,6 +50,6 @@ public final class ThreadPoolExecutor: Executor {
     // Acquires what the workers did; pairs with the subtraction in `Crew.leave`. No worker joins after `remove`.
     let isAlone = { run.inside.pointee.load(ordering: .sequentiallyConsistent) == 0 }
     for _ in 0..<1000 where !isAlone() { martlet_spin_hint() }
-    while !isAlone() { run.sleepAsCaller(unless: isAlone) }
+    while !isAlone() { run.sleepAsCaller(crew, unless: isAlone) }
   }
 }

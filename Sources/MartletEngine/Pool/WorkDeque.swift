@@ -6,22 +6,27 @@ import Synchronization
 struct WorkDeque: @unchecked Sendable {
   // Sendable: all shared words are atomic; `seenTop` is the owner's.
 
+  // All on one line: a thief that waits for a task gets everything with the one transfer that shows it the push.
+
   /// The index of the oldest task; only grows.
   private let top: UnsafeMutablePointer<Atomic<Int>>
   /// One above the index of the newest task; written by the owner.
   private let bottom: UnsafeMutablePointer<Atomic<Int>>
   /// The owner's last look at `top`, so that a push seldom touches the line that thieves write.
   private let seenTop: UnsafeMutablePointer<Int>
+  /// The newest push: the low half of its index above its task. Spares the thief of a single task another transfer.
+  private let newest: UnsafeMutablePointer<Atomic<UInt64>>
   private let places: UnsafeMutablePointer<Atomic<UInt32>>
   private let mask: Int
 
   /// - Parameters:
-  ///   - lines: Two lines, from `line` on.
+  ///   - line: The deque's own line of `lines`.
   ///   - capacity: A power of two.
   init(_ lines: CacheLines, line: Int, capacity: Int) {
     top = lines.atomic(line, 0)
-    bottom = lines.atomic(line + 1, 0)
-    seenTop = lines.plain(line + 1, 8, 0)
+    bottom = lines.atomic(line, 0, offset: 8)
+    newest = lines.atomic(line, UInt64.max, offset: 16)
+    seenTop = lines.plain(line, 24, 0)
     places = .allocate(capacity: capacity)  // trivial, and no place is read before it was written
     mask = capacity - 1
   }
@@ -42,6 +47,7 @@ struct WorkDeque: @unchecked Sendable {
       if end &- seenTop.pointee > mask { return false }
     }
     places[end & mask].store(task, ordering: .relaxed)
+    newest.pointee.store(UInt64(truncatingIfNeeded: end) &<< 32 | UInt64(task), ordering: .relaxed)
     // Publishes the place and all that the task depends on; pairs with the load of `bottom` in `steal`.
     bottom.pointee.store(end &+ 1, ordering: .releasing)
     return true
@@ -79,7 +85,10 @@ struct WorkDeque: @unchecked Sendable {
     // Pairs with the exchange in `pop` (order) and with the store in `push` (content).
     let end = bottom.pointee.load(ordering: .sequentiallyConsistent)
     if begin >= end { return -1 }
-    let task = Int(places[begin & mask].load(ordering: .relaxed))
+    let newest = newest.pointee.load(ordering: .relaxed)
+    let task =
+      UInt32(truncatingIfNeeded: newest &>> 32) == UInt32(truncatingIfNeeded: begin)
+      ? Int(UInt32(truncatingIfNeeded: newest)) : Int(places[begin & mask].load(ordering: .relaxed))
     // Releasing: the place was read and may be written again; pairs with the load in `push`.
     let won = top.pointee.compareExchange(
       expected: begin, desired: begin &+ 1, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed

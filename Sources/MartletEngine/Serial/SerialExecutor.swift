@@ -23,7 +23,7 @@ public struct SerialExecutor: Executor {
       let count = graph.dependents(of: TaskID(rawValue: UInt32(task))).count { needed.isNeeded[$0.index] }
       (uses + task).initialize(to: Atomic(Int32(count)))
     }
-    for output in outputs { uses[output.id.index].add(1, ordering: .relaxed) }
+    for output in outputs { uses[output.id.index].wrappingAdd(1, ordering: .relaxed) }
 
     let never = CancellationSource()
     let source = options.cancellation ?? never
@@ -49,6 +49,7 @@ public struct SerialExecutor: Executor {
           }
         } catch {
           ring?.append(event(graph, task, .taskFailed, context, 0, ring))
+          if error is CancellationError, source.isCancelled { throw error }
           throw TaskFailure(
             graph, task, error, isOutput: { task in outputs.contains { $0.id.index == task } },
             isNeeded: { needed.isNeeded[$0] })
@@ -58,7 +59,7 @@ public struct SerialExecutor: Executor {
         ledger?.add(task, bytes: bytes)
         for place in inputs {
           let input = Int(graph.dependencies[place])
-          guard uses[input].subtract(1, ordering: .relaxed).newValue == 0 else { continue }
+          guard uses[input].wrappingSubtract(1, ordering: .relaxed).newValue == 0 else { continue }
           slots[input].clear()
           ledger?.drop(input)
         }

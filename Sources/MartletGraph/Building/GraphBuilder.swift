@@ -26,7 +26,7 @@ public struct GraphBuilder: ~Copyable {
   /// A builder without tasks.
   public init() {
     // Relaxed: only has to be another number each time. It tells the nodes of one graph from those of another.
-    stamp = nextStamp.add(1, ordering: .relaxed).newValue
+    stamp = nextStamp.wrappingAdd(1, ordering: .relaxed).newValue
   }
 
   /// Makes room for tasks and dependencies to come; worth it when one knows that they are many.

@@ -17,6 +17,9 @@ package struct Slot: BitwiseCopyable {
   /// Whether it holds nothing.
   @inlinable package var isEmpty: Bool { tag == 0 }
 
+  /// Whether it holds something that must be dropped.
+  @inlinable package var isCounted: Bool { tag == 1 }
+
   @inlinable static func isInline<Value>(_ type: Value.Type) -> Bool {
     // Both sides are constants where the function is specialised.
     _isPOD(type) && MemoryLayout<Value>.size <= 8

@@ -2,14 +2,24 @@
 struct CollectedColumns {
   private let plan: GroupPlan
   private let groups: MergedGroups
-  private let collection: Int
   /// Of the distinct texts; nil for other types.
   private let ranking: TextRanking?
+  /// The values of each part, as addresses: counting references an entry would cost more than reading it.
+  private let sources: [Source]
+
+  private struct Source: BitwiseCopyable {
+    let offsets: UnsafeMutablePointer<Int>
+    let values: UnsafeMutablePointer<Int64>
+    let counts: UnsafeMutablePointer<Int64>?
+  }
 
   init(_ plan: GroupPlan, _ order: GroupOrder, _ groups: MergedGroups, collection: Int) {
     self.plan = plan
     self.groups = groups
-    self.collection = collection
+    sources = plan.parts.map { part in
+      let values = part.collections[collection]
+      return Source(offsets: values.offsets, values: values.values, counts: values.counts)
+    }
     ranking = plan.collectionRankings[collection].map { order.rankings[$0] }
   }
 
@@ -26,17 +36,16 @@ struct CollectedColumns {
     }
   }
 
-  private func values(_ entry: GroupPlacement.Entry) -> (CollectedValues, Range<Int>) {
-    let values = plan.parts[Int(entry.part)].collections[collection]
-    return (values, values.offsets[Int(entry.group)]..<values.offsets[Int(entry.group) + 1])
-  }
-
   /// The most values that one group has.
   private var longest: Int {
     var longest = 0
     for group in 0..<groups.count {
       var count = 0
-      for index in groups.starts[group]..<groups.ends[group] { count += values(groups.entries[index]).1.count }
+      for index in groups.starts[group]..<groups.ends[group] {
+        let entry = groups.entries[index]
+        let offsets = sources[Int(entry.part)].offsets + Int(entry.group)
+        count &+= offsets[1] &- offsets[0]
+      }
       longest = max(longest, count)
     }
     return longest
@@ -50,9 +59,11 @@ struct CollectedColumns {
     for group in 0..<groups.count {
       var count = 0
       for index in groups.starts[group]..<groups.ends[group] {
-        let (values, range) = values(groups.entries[index])
-        (scratch + count).update(from: values.values + range.lowerBound, count: range.count)
-        count += range.count
+        let entry = groups.entries[index]
+        let source = sources[Int(entry.part)]
+        let offsets = source.offsets + Int(entry.group)
+        (scratch + count).update(from: source.values + offsets[0], count: offsets[1] &- offsets[0])
+        count &+= offsets[1] &- offsets[0]
       }
       cells.append(count == 0 ? nil : Quantile.of(scratch, count: count, p: p, isDouble: type == .double))
     }
@@ -72,12 +83,14 @@ struct CollectedColumns {
       var count = 0
       for index in groups.starts[group]..<groups.ends[group] {
         let entry = groups.entries[index]
-        let (values, range) = values(entry)
-        for place in range {
-          var value = values.values[place]
+        let source = sources[Int(entry.part)]
+        let offsets = source.offsets + Int(entry.group)
+        let counts = source.counts!
+        for place in offsets[0]..<offsets[1] {
+          var value = source.values[place]
           if let ranking { value = Int64(ranking.ranks[Int(entry.part)][Int(value)]) }
-          (pairs + count).initialize(to: CountedValue(value: value, count: values.counts![place]))
-          count += 1
+          (pairs + count).initialize(to: CountedValue(value: value, count: counts[place]))
+          count &+= 1
         }
       }
       body(pairs, CountedValue.sortAndCombine(pairs, count: count, scratch: scratch, into: pairs))

@@ -222,9 +222,10 @@ package final class GroupAccumulator {
     if !part.nullCounts.isEmpty {
       let argumentCount = layout.storages.count
       let counts = nullCounts.reserve(rows.count)
+      let partCounts = part.nullCounts.view
       for group in 0..<part.groupCount {
         for argument in 0..<argumentCount {
-          counts[Int(groupMap[group]) * argumentCount + argument] += part.nullCounts.count(
+          counts[Int(groupMap[group]) * argumentCount + argument] += partCounts.count(
             group: group, argument: argument)
         }
       }

@@ -95,11 +95,11 @@ final class MergedGroups {
   /// The records of each group that are null in `argument`; nil where none is.
   func nullCounts(_ argument: Int) -> [Int64]? {
     if plan.parts.allSatisfy(\.nullCounts.isEmpty) { return nil }
+    let sources = plan.parts.map(\.nullCounts.view)
     return (0..<count).map { group in
       var sum: Int64 = 0
       for index in starts[group]..<ends[group] {
-        sum += plan.parts[Int(entries[index].part)].nullCounts.count(
-          group: Int(entries[index].group), argument: argument)
+        sum &+= sources[Int(entries[index].part)].count(group: Int(entries[index].group), argument: argument)
       }
       return sum
     }

@@ -1,4 +1,5 @@
 import MartletSystem
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -55,7 +56,7 @@ import Testing
   @Test(arguments: RecordReader.Level.available.filter { $0 != .scanner })
   func `every level gives the index of the model`(_ level: RecordReader.Level) {
     for seed in 0..<(isDebug ? 2_000 : 50_000) {
-      var random = SeededGenerator(UInt64(seed))
+      var random = SeededGenerator(seed: UInt64(seed))
       let alphabet: [UInt8]
       switch Int.random(in: 0..<5, using: &random) {
       case 0: alphabet = [97, 98, 44, 10]

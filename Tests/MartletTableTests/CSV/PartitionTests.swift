@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -65,7 +66,7 @@ import Testing
 
   @Test(arguments: 0..<(isDebug ? 30 : 600))
   func `random tables`(_ seed: Int) {
-    var random = SeededGenerator(UInt64(seed))
+    var random = SeededGenerator(seed: UInt64(seed))
     for _ in 0..<20 {
       let table = RandomTable(&random)
       let model = CSVModel(table.bytes, from: 0, columnCount: table.columns, table.dialect)

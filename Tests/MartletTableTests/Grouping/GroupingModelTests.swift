@@ -1,4 +1,5 @@
 import MartletTable
+import TestSupport
 import Testing
 
 /// Random tables and groupings against `GroupModel`.

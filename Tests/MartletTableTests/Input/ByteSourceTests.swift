@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -125,7 +126,7 @@ import Testing
   }
 
   @Test func `a pipe gives the same records as the file, in partitions too`() throws {
-    var random = SeededGenerator(5)
+    var random = SeededGenerator(seed: 5)
     for _ in 0..<20 {
       let table = RandomTable(&random)
       let file = TemporaryFile(table.bytes)

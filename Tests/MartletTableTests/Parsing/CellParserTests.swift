@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -93,7 +94,7 @@ import Testing
     let fast = Vector(type: .int)
     let slow = Vector(type: .int)
     for seed in 0..<(isDebug ? 300 : 20_000) {
-      var random = SeededGenerator(UInt64(seed))
+      var random = SeededGenerator(seed: UInt64(seed))
       let alphabet = Array(
         ["0123456789", "0123456789.", "0123456789.-", "01.", "0123456789.-+e /:"].randomElement(using: &random)!)
       let cells: [String?] = (0..<Int.random(in: 0...40, using: &random)).map { _ -> String? in

@@ -1,4 +1,5 @@
 import MartletSystem
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -107,7 +108,7 @@ import Testing
   }
 
   @Test func `random texts are read as strtod reads them`() {
-    var random = SeededGenerator(11)
+    var random = SeededGenerator(seed: 11)
     var differences = 0
     func check(_ text: String) {
       // Lenient, since some of the texts start with zeros.
@@ -139,7 +140,7 @@ import Testing
   }
 
   @Test func `halfway cases of whole numbers round to even`() {
-    var random = SeededGenerator(12)
+    var random = SeededGenerator(seed: 12)
     for _ in 0..<(isDebug ? 200 : 20_000) {
       let mantissa = (random.next() >> 11) | 1 << 52
       for shift in 1...10 {

@@ -1,4 +1,5 @@
 import MartletTable
+import TestSupport
 import Testing
 
 /// Samples and the first records of an order.

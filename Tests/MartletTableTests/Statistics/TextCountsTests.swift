@@ -1,4 +1,5 @@
 import MartletTable
+import TestSupport
 import Testing
 
 @Suite struct TextCountsTests {

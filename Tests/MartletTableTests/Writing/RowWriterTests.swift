@@ -200,7 +200,7 @@ import Testing
       defer { withExtendedLifetime(input) {} }
       for (index, vector) in input.vectors.compactMap({ $0 }).enumerated() {
         var builder = ColumnBuilder(type: sample.held[index])
-        builder.append(vector, count: sample.rows)
+        builder.append(vector, rows: 0..<sample.rows)
         let column = builder.column()
         #expect(column.count == sample.rows && column.type == sample.held[index])
         let back = Vector(type: .null)
