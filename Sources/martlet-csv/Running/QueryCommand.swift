@@ -41,8 +41,9 @@ struct QueryCommand {
   func run(_ progress: RunProgress) throws {
     let planned = try PlannedQuery(query, options: options)
     if isExplained {
+      // Never into --output: whoever adds --explain to a command wants its file left alone.
       let text = try planned.explanation()
-      let destination = try Destination(outputName) {}
+      let destination = try Destination(nil) {}
       try destination.complete { try destination.target.write(text.hasSuffix("\n") ? text : text + "\n") }
     }
     if let graphName {
