@@ -1,6 +1,6 @@
 import MartletBytes
-import MartletGraph
-import MartletTable
+package import MartletGraph
+package import MartletTable
 import Synchronization
 import MartletEngine
 
@@ -79,6 +79,10 @@ struct ScanOutcome: Sendable {
   let result: Result<ScanResult, TableError>
 }
 
+extension ScanOutcome: MemorySized {
+  var residentBytes: Int { (try? result.get())?.partial?.residentBytes ?? 0 }
+}
+
 /// What the partitions up to one prove about the next.
 struct ChainEnd: Sendable {
   /// Where the next record starts in this file.
@@ -152,6 +156,10 @@ struct LinkedScan: Sendable {
   let end: ChainEnd
 }
 
+extension LinkedScan: MemorySized {
+  var residentBytes: Int { result.partial?.residentBytes ?? 0 }
+}
+
 /// The end of a linked scan: small, so that the chain holds no results.
 struct PartitionEnd: TaskFunction {
   static let name = "martlet.table.end"
@@ -189,4 +197,8 @@ struct LinkedResult: TaskFunction {
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) throws -> ScanResult {
     try inputs.value(0, as: LinkedScan.self).result
   }
+}
+
+extension ScanResult: MemorySized {
+  package var residentBytes: Int { partial?.residentBytes ?? 0 }
 }
