@@ -1,4 +1,6 @@
+import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MartletEngine
@@ -51,7 +53,7 @@ import Testing
 
   @Test(arguments: 0..<40 as Range<UInt64>)
   func `on one thread it is an array with two ends, for long scripts`(seed: UInt64) {
-    var random = SeededNumbers(state: seed)
+    var random = SeededGenerator(seed: seed)
     let capacity = 1 << Int(seed % 6)
     let script = (0..<2000).map { _ in Int.random(in: 0..<3, using: &random) }
     #expect(agrees(script: script, capacity: capacity), "seed \(seed)")
@@ -78,7 +80,7 @@ import Testing
         _ = left.next()
       }
     }
-    var random = SeededNumbers(state: UInt64(capacity))
+    var random = SeededGenerator(seed: UInt64(capacity))
     var next = 0
     while next < count {
       for _ in 0..<Int.random(in: 1...4, using: &random) where next < count {
@@ -96,7 +98,7 @@ import Testing
       shared.take(task)
     }
     isOver.raise()
-    while left.count < thieves {}
+    wait { left.count == thieves }
     #expect((0..<count).allSatisfy { taken[$0].load(ordering: .relaxed) == 1 })
   }
 
@@ -132,7 +134,10 @@ import Testing
         seen += 1
       }
     }
-    while !isOver.isRaised { read() }
+    while !isOver.isRaised {
+      read()
+      sched_yield()
+    }
     read()
     #expect(isOrdered)
     #expect(seen + ring.droppedCount == count)

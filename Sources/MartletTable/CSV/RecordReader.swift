@@ -125,6 +125,7 @@ package final class RecordReader {
       }
       if isAtEnd {
         if cursor == filled { break }
+        mayCut = true
         continue
       }
       try readMore()

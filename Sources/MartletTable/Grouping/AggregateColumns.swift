@@ -115,7 +115,7 @@ struct AggregateColumns {
       for group in states.indices {
         let values = (states[group] + offset).assumingMemoryBound(to: Int64.self)
         let count = Int(min(Int64(size), counts[group]))
-        texts.append(list: count) { ValueText.append(values[$0], type: type, to: &$1) }
+        texts.append(list: count) { $1.append(state: values[$0], type: type) }
       }
       return texts.column()
     }
@@ -156,45 +156,4 @@ struct AggregateColumns {
     case .null, .text: Column(.nulls(count: cells.count))
     }
   }
-}
-
-/// Builds a column of texts.
-struct TextColumnBuilder {
-  private var bytes: [UInt8] = []
-  private var offsets: [Int] = [0]
-  private var validity: [Bool]?
-
-  init(capacity: Int) {
-    offsets.reserveCapacity(capacity + 1)
-    bytes.reserveCapacity(capacity * 8)
-  }
-
-  mutating func append(_ text: UnsafeBufferPointer<UInt8>?) {
-    if let text {
-      bytes.append(contentsOf: text)
-      validity?.append(true)
-    } else {
-      if validity == nil { validity = [Bool](repeating: true, count: offsets.count - 1) }
-      validity!.append(false)
-    }
-    offsets.append(bytes.count)
-  }
-
-  /// A list as `[a, b]`; null when it is empty.
-  mutating func append(list count: Int, _ appendElement: (Int, inout [UInt8]) -> Void) {
-    if count == 0 {
-      append(nil)
-      return
-    }
-    bytes.append(UInt8(ascii: "["))
-    for index in 0..<count {
-      if index > 0 { bytes.append(contentsOf: [UInt8(ascii: ","), UInt8(ascii: " ")]) }
-      appendElement(index, &bytes)
-    }
-    bytes.append(UInt8(ascii: "]"))
-    validity?.append(true)
-    offsets.append(bytes.count)
-  }
-
-  consuming func column() -> Column { Column(.texts(bytes: bytes, offsets: offsets), validity: validity) }
 }

@@ -128,9 +128,9 @@ struct CollectedColumns {
       }
       texts.append(list: list.count) { place, bytes in
         if let ranking {
-          bytes.append(contentsOf: ranking.text(rank: Int(list[place])))
+          bytes.append(ranking.text(rank: Int(list[place])))
         } else {
-          ValueText.append(list[place], type: type, to: &bytes)
+          bytes.append(state: list[place], type: type)
         }
       }
     }

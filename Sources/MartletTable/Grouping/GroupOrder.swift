@@ -99,14 +99,13 @@ package final class GroupOrder: @unchecked Sendable {
         let end = min(start + 1024, groupCount)
         for column in firstColumn..<max(firstColumn, keyCount) {
           let bits = UInt64(rankings[column].bitCount)
-          rankings[column].ranks[number].withUnsafeBufferPointer { ranks in
-            if keyCount == 1 {
-              for group in start..<end { keys[group] = keys[group] << bits | UInt64(ranks[group]) }
-            } else {
-              for group in start..<end {
-                let id = view.address(group).assumingMemoryBound(to: UInt32.self)[column]
-                keys[group] = keys[group] << bits | UInt64(ranks[Int(id)])
-              }
+          let ranks = rankings[column].ranks[number]
+          if keyCount == 1 {
+            for group in start..<end { keys[group] = keys[group] << bits | UInt64(ranks[group]) }
+          } else {
+            for group in start..<end {
+              let id = view.address(group).assumingMemoryBound(to: UInt32.self)[column]
+              keys[group] = keys[group] << bits | UInt64(ranks[Int(id)])
             }
           }
         }

@@ -8,7 +8,9 @@ package final class TextRanking: @unchecked Sendable {
   /// How many ranks there are, that of null included.
   let rankCount: Int
   /// The rank of text `id` of part `p` is `ranks[p][id]`.
-  let ranks: [[UInt32]]
+  ///
+  /// Memory of its own rather than arrays, whose references many tasks would count for every value they look up.
+  let ranks: [UnsafeBufferPointer<UInt32>]
   /// All texts.
   private let dictionary: TextDictionary
   /// A text of each rank.
@@ -61,13 +63,22 @@ package final class TextRanking: @unchecked Sendable {
     self.rankCount = max(rankCount, 1)
     copies = rankCount <= 1 << 18 ? Self.copyEntries(all, byRank) : nil
     if remaps.isEmpty {
-      self.ranks = [ranks]
+      self.ranks = [Self.copy(ranks.count) { ranks[$0] }]
     } else {
-      self.ranks = remaps.map { remap in remap.map { ranks[Int($0)] } }
+      self.ranks = remaps.map { remap in Self.copy(remap.count) { ranks[Int(remap[$0])] } }
     }
   }
 
-  deinit { copies?.deallocate() }
+  deinit {
+    copies?.deallocate()
+    for part in ranks { part.deallocate() }
+  }
+
+  private static func copy(_ count: Int, _ element: (Int) -> UInt32) -> UnsafeBufferPointer<UInt32> {
+    let elements = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: count)
+    for index in 0..<count { elements.initializeElement(at: index, to: element(index)) }
+    return UnsafeBufferPointer(elements)
+  }
 
   private static func copyEntries(_ all: TextDictionary, _ byRank: [UInt32]) -> UnsafeMutableRawPointer {
     let size = TextDictionary.payloadOffset

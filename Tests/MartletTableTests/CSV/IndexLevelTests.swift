@@ -77,6 +77,10 @@ import Testing
           bytes += Array([",", "\n", "\r\n"].randomElement(using: &random)!.utf8)
         }
       }
+      // One accident: more would hide each other.
+      if !bytes.isEmpty && Bool.random(using: &random) {
+        bytes[Int.random(in: 0..<bytes.count, using: &random)] = alphabet.randomElement(using: &random)!
+      }
       let quote: UInt8? = Int.random(in: 0..<4, using: &random) == 0 ? nil : 34
       #expect(index(bytes, quote: quote, level.rawValue) == model(bytes, quote: quote), "seed \(seed)")
     }

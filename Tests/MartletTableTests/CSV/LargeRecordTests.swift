@@ -24,6 +24,18 @@ import Testing
     #expect(read.records == model.records)
   }
 
+  @Test func `short records behind a giant one are all found`() {
+    let bytes = Array(
+      ("1," + String(repeating: "x", count: 10_000) + "\n" + String(repeating: ",\n", count: 4000)).utf8)
+    let model = CSVModel(bytes, from: 0, columnCount: 2, CSVDialect())
+    for level in RecordReader.Level.available {
+      let read = PartitionedRead(
+        MemorySource(bytes), CSVDialect(), columnCount: 2, from: 0, cuts: [], blockBytes: 16, level: level)
+      #expect(read.error == nil)
+      #expect(read.records == model.records)
+    }
+  }
+
   @Test(arguments: [CSVDialect.Ragged.error, .pad])
   func `ten thousand columns`(_ ragged: CSVDialect.Ragged) throws {
     let columns = 10_000

@@ -20,6 +20,9 @@ import Testing
     ("1,2\n3,\"4\"x\n5,6\n", 2),
     ("1,2\n3,\"4\n5,6\n", 2),
     (",\n,\n\"\",\n,\"\"\n", 2),
+    ("1\n2,3,4\n5,6\n", 2),
+    ("a\"b,c\",d\n1,2\n", 2),
+    ("#c,d\n1,2\n#e,f\n3,4\n#\n", 2),
     ("\"\n\"\n\"\n\n\"\n\"\n\n\n\"", 1),
   ]
 
@@ -137,6 +140,7 @@ struct RandomTable {
     for _ in 0..<Int.random(in: 0...30, using: &random) {
       if chance(accidents) { bytes += Array(end.utf8) }
       if chance(accidents) { bytes += Array("#a,\"b\(end)".utf8) }
+      if chance(accidents) { bytes.append(UInt8(ascii: "#")) }
       var fields = columns
       if chance(accidents) { fields += Int.random(in: -1...1, using: &random) }
       for field in 0..<max(fields, 1) {

@@ -165,17 +165,17 @@ import Testing
 
   @Test func `nesting deeper than the limit is an error and not a crash`() throws {
     let opening = String(repeating: "(", count: 100_000)
-    #expect(canonical(opening).contains("nested more than 500 levels deep"))
-    #expect(canonical(opening + "a").contains("nested more than 500 levels deep"))
+    #expect(canonical(opening).contains("nested more than 250 levels deep"))
+    #expect(canonical(opening + "a").contains("nested more than 250 levels deep"))
     #expect(canonical(String(repeating: "NOT ", count: 100_000) + "a").contains("nested more than"))
     #expect(canonical(String(repeating: "- ", count: 100_000) + "a").contains("nested more than"))
     #expect(canonical((0..<100_000).map { "\($0)" }.joined(separator: " + ")).contains("nested more than"))
     #expect(
       canonical(String(repeating: "a::int", count: 1) + String(repeating: "::int", count: 9_999)).contains("nested"))
     #expect(canonical("a" + String(repeating: " IS NULL", count: 9_999)).contains("nested more than"))
-    let deepest = String(repeating: "(", count: 400) + "a" + String(repeating: " + 1)", count: 400)
+    let deepest = String(repeating: "(", count: 200) + "a" + String(repeating: " + 1)", count: 200)
     #expect(throws: Never.self) { try Expression.parse(deepest) }
-    let layered = String(repeating: "(", count: 300) + "a" + String(repeating: " + 1 + 1 + 1)", count: 300)
+    let layered = String(repeating: "(", count: 150) + "a" + String(repeating: " + 1 + 1 + 1)", count: 150)
     #expect(canonical(layered).contains("nested more than"))
   }
 

@@ -144,8 +144,7 @@ struct GroupModel {
   private func plain(_ value: TestValue, _ type: ColumnType) -> String {
     switch value {
     case .double(let real):
-      let text = (real + 0).description
-      return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+      return (real + 0).description
     case .int(let value): return type == .bool ? (value == 0 ? "false" : "true") : String(value)
     case .text(let bytes): return String(decoding: bytes, as: UTF8.self)
     case .null: return ""

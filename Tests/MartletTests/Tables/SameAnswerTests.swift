@@ -42,6 +42,15 @@ import Testing
         }.text
       }
       let expected = try answer(threads: 1, partitionBytes: nil)
+      // Moments of doubles may differ in their last bits with the partitions, never with the threads.
+      if case .statistics = query {
+        for partitionBytes in [1, 64, 300] {
+          #expect(
+            try answer(threads: 3, partitionBytes: partitionBytes) == answer(threads: 1, partitionBytes: partitionBytes),
+            "seed \(seed), where \(filter ?? "all"), \(partitionBytes) bytes")
+        }
+        continue
+      }
       for (threads, partitionBytes) in [(1, 1), (2, 13), (3, 64), (2, 300), (1, 1000)] {
         let got = try answer(threads: threads, partitionBytes: partitionBytes)
         #expect(
@@ -73,8 +82,8 @@ import Testing
     #expect(try schema(real)[2] == "v,double,0,0")
     #expect(try schema(word)[2] == "v,text,0,0")
     let sums = TableQuery.Operation.group(by: ["k"], aggregates: ["sum(v) AS s"], sort: [], limit: 1, isOrdered: true)
-    #expect(try run(sums, on: [whole.path]).text == "k,s\n0,3299967\n")
-    #expect(try run(sums, on: [real.path]).text == "k,s\n0,3299967.5\n")
+    #expect(try run(sums, on: [whole.path]).text == "k,s\n0,3300033\n")
+    #expect(try run(sums, on: [real.path]).text == "k,s\n0,3300033.5\n")
     #expect { try run(sums, on: [word.path]) } throws: { "\($0)".contains("v is text") }
     // A selection is held back until its types are known, and says nothing that it would have to take back.
     let twice = try run(.select(sort: [], limit: nil), on: [real.path], partitionBytes: 50_000) {
