@@ -1,5 +1,5 @@
 import MartletBytes
-package import MartletGraph
+import MartletGraph
 package import MartletTable
 import Synchronization
 import MartletEngine

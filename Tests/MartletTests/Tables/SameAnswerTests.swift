@@ -46,7 +46,8 @@ import Testing
       if case .statistics = query {
         for partitionBytes in [1, 64, 300] {
           #expect(
-            try answer(threads: 3, partitionBytes: partitionBytes) == answer(threads: 1, partitionBytes: partitionBytes),
+            try answer(threads: 3, partitionBytes: partitionBytes)
+              == answer(threads: 1, partitionBytes: partitionBytes),
             "seed \(seed), where \(filter ?? "all"), \(partitionBytes) bytes")
         }
         continue
