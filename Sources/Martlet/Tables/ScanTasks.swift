@@ -31,6 +31,11 @@ struct ScanTarget: Sendable {
   let range: Range<Int>
   let services: ScanServices
 
+  /// Bytes read at a time: a block, its index and the vectors of its batches fit into a second-level cache.
+  private static let blockBytes = 256 << 10
+  /// What a small partition reads beyond its end, for its last record.
+  private static let lookahead = 4 << 10
+
   func hash(into hasher: inout StableHasher) {
     hasher.combine(planDigest)
     hasher.combine(source.name)
@@ -47,7 +52,8 @@ struct ScanTarget: Sendable {
     let lower = begin ?? range.lowerBound
     let reader = RecordReader(
       source: source, dialect: plan.dialect, columnCount: plan.columns.count,
-      range: lower..<max(lower, range.upperBound), start: begin == nil ? .guessed : .known)
+      range: lower..<max(lower, range.upperBound), start: begin == nil ? .guessed : .known,
+      blockBytes: min(Self.blockBytes, range.count + Self.lookahead))
     var reached = lower
     func account(_ offset: Int) throws {
       services.progress.bytes.add(max(0, min(offset, range.upperBound) - reached), ordering: .relaxed)
