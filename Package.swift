@@ -40,6 +40,8 @@ let package = Package(
       name: "martlet-bench",
       dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
