@@ -21,9 +21,14 @@ let package = Package(
   targets: [
     .target(name: "MartletSystem", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "MartletBytes", dependencies: ["MartletSystem"], swiftSettings: strict),
-    .target(name: "MartletGraph", dependencies: ["MartletBytes"], swiftSettings: strict),
-    .target(name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"], swiftSettings: strict),
-    .target(name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], swiftSettings: strict),
+    .target(
+      name: "MartletGraph", dependencies: ["MartletBytes"], exclude: ["Ordering/README.md"], swiftSettings: strict),
+    .target(
+      name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
+      exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
+    .target(
+      name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
+      swiftSettings: strict),
     .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
@@ -35,6 +40,8 @@ let package = Package(
       name: "martlet-bench",
       dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),

@@ -12,6 +12,7 @@ enum EngineSuite: BenchSuite {
     let pool = ThreadPoolExecutor(threads: options.threads)
     let rounds = options.isToy ? 2 : options.rounds
     print("engine: \(options.threads) threads, \(rounds) rounds; ns a task, median (best)")
+    if !options.isToy { Handoff.report() }
     print("  shape        tasks        run            build+run+free     floor   bytes/task  checksum")
     for shape in EngineShape.all(isToy: options.isToy) where options.only ?? shape.name == shape.name {
       let expected = shape.floor()

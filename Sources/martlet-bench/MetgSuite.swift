@@ -16,13 +16,14 @@ enum MetgSuite: BenchSuite {
     let pool = ThreadPoolExecutor(threads: options.threads)
     let tasks = options.isToy ? 640 : 32_000
     print("metg: \(options.threads) threads, \(tasks) tasks; µs, from the median (best) of \(options.rounds) rounds")
+    if !options.isToy { Handoff.report() }
     for isStencil in [false, true] {
       for width in [2, 32] {
         let name = isStencil ? "stencil_1d" : "trivial"
         if let only = options.only, only != "\(name)-\(width)" { continue }
         let grid = Grid(width: width, steps: tasks / width, isStencil: isStencil)
-        let median = try metg(pool, grid, options) { $0.median }
-        let best = try metg(pool, grid, options) { $0.best }
+        let points = try sweep(pool, grid, options)
+        let (median, best) = (metg(points.map(\.median)), metg(points.map(\.best)))
         print(
           "  \(name)" + padded("\(width) wide", 21 - name.count) + padded(median, 9, digits: 2) + " ("
             + padded(best, 0, digits: 2) + ")")
@@ -30,33 +31,46 @@ enum MetgSuite: BenchSuite {
     }
   }
 
-  private static func metg(
-    _ pool: ThreadPoolExecutor, _ grid: Grid, _ options: BenchOptions, _ pick: (Timings) -> Double
-  ) throws -> Double {
-    var last: (granularity: Double, efficiency: Double)?
+  /// A granularity in µs, and the efficiency at it.
+  private typealias Point = (granularity: Double, efficiency: Double)
+
+  /// Measures with shorter and shorter kernels, until efficiency is far below one half.
+  private static func sweep(
+    _ pool: ThreadPoolExecutor, _ grid: Grid, _ options: BenchOptions
+  ) throws -> [(median: Point, best: Point)] {
+    var points: [(median: Point, best: Point)] = []
     var iterations = options.isToy ? 64.0 : 1024.0
+    let rounds = options.isToy ? 1 : options.rounds
     let count = Double(grid.width * grid.steps)
+    let threads = Double(options.threads)
     while iterations >= 1 {
-      grid.size.iterations = Int(iterations)
-      let rounds = options.isToy ? 1 : options.rounds
-      let wall = try Timings(rounds: rounds) { _ = try pool.run(grid.graph, output: grid.sum) }
       let size = Int(iterations)
+      grid.size.iterations = size
+      var value = 0
+      let wall = try Timings(rounds: rounds) { value = try pool.run(grid.graph, output: grid.sum) }
       let serial = Timings(rounds: rounds) {
         var sum = 0
         for task in 0..<(grid.width * grid.steps) { sum &+= kernel(task, size) }
         _ = opaque(sum)
       }
-      let efficiency = pick(serial) / (pick(wall) * Double(options.threads))
-      let granularity = pick(wall) * Double(options.threads) / count / 1000
-      if efficiency < 0.5 {
-        guard let last else { return granularity }
-        let share = (last.efficiency - 0.5) / (last.efficiency - efficiency)
-        return last.granularity + (granularity - last.granularity) * share
+      if value != (try SerialExecutor().run(grid.graph, output: grid.sum)) {
+        throw WrongResult(description: "a grid \(grid.width) wide gave \(value)")
       }
-      last = (granularity, efficiency)
+      let point = { (time: Double) -> Point in (time * threads / count / 1000, serial.best / (time * threads)) }
+      points.append((point(wall.median), point(wall.best)))
+      if point(wall.best).efficiency < 0.3 { break }
       iterations /= 1.25
     }
-    return last?.granularity ?? 0
+    return points
+  }
+
+  /// The granularity at the last place where efficiency falls through one half, between two points by their line.
+  private static func metg(_ points: [Point]) -> Double {
+    guard let last = points.lastIndex(where: { $0.efficiency >= 0.5 }) else { return points[0].granularity }
+    guard last + 1 < points.count else { return points[last].granularity }
+    let (above, below) = (points[last], points[last + 1])
+    let share = (above.efficiency - 0.5) / (above.efficiency - below.efficiency)
+    return above.granularity + (below.granularity - above.granularity) * share
   }
 }
 

@@ -44,6 +44,7 @@ enum Program {
       return .page("martlet-csv \(HelpText.version)\n")
     case "help":
       guard words.count > 1 else { return .page(HelpText.program()) }
+      if words[1] == "expressions" { return .page(HelpText.expressions()) }
       return .page(HelpText.page(of: try command(words[1])))
     default:
       let spec = try command(first)

@@ -47,6 +47,25 @@ import Testing
     #expect(command == .generate || arguments.files == ["Samples/trips.csv"])
   }
 
+  @Test func `the language of expressions has a page`() {
+    let outcome = martlet("help", "expressions")
+    #expect(outcome.status == 0)
+    for line in outcome.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    for function in ["coalesce(value, …)", "date_trunc('unit', date)", "count(*)", "corr(number, number)"] {
+      #expect(outcome.output.contains(function))
+    }
+  }
+
+  @Test func `the example of the expressions works on the sample`() {
+    let example = HelpText.expressions().components(after: "Example:\n")
+    let line = example.replacing("\\\n", with: " ").replacing("Samples/trips.csv", with: Trips.sample)
+      .replacing("martlet-csv ", with: "\"$0\" ")
+    let outcome = Command([], in: Sandbox(), shell: "\(line.trimmed); exit $?").outcome()
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+    #expect(outcome.output.split(separator: "\n").count >= 4)
+  }
+
   @Test func `the version is one line`() {
     let outcome = martlet("--version")
     #expect(outcome.status == 0)
@@ -54,4 +73,18 @@ import Testing
   }
 
   struct Unexpected: Error {}
+}
+
+extension String {
+  /// What stands behind the first `mark`.
+  fileprivate func components(after mark: String) -> String {
+    firstRange(of: mark).map { String(self[$0.upperBound...]) } ?? ""
+  }
+
+  /// Without line ends and blanks around it.
+  fileprivate var trimmed: String {
+    var text = self[...]
+    while let last = text.last, last == "\n" || last == " " { text.removeLast() }
+    return String(text.drop { $0 == " " })
+  }
 }

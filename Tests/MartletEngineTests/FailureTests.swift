@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -100,6 +101,31 @@ import Testing
     }
   }
 
+  @Test(arguments: 0..<60)
+  func `cancelled at its very end, a run gives its result or throws`(delay: Int) throws {
+    for pool in RunTests.pools {
+      let source = CancellationSource()
+      var builder = GraphBuilder()
+      let parts = (0..<6).map { index in builder.task("part") { index } }
+      let sum = builder.task("sum", all: parts) { values in
+        if delay % 3 == 0 { source.cancel() }
+        return values.reduce(0, +)
+      }
+      let graph = builder.build()
+      if delay % 3 != 0 {
+        startThread(named: "cancels") {
+          for _ in 0..<delay { sched_yield() }
+          source.cancel()
+        }
+      }
+      do {
+        #expect(try pool.run(graph, output: sum, options: RunOptions(cancellation: source)) == 15)
+      } catch {
+        #expect(error is CancellationError)
+      }
+    }
+  }
+
   @Test func `a task that throws because the run was cancelled is no failure`() throws {
     for executor in FailureTests.executors {
       let source = CancellationSource()
@@ -124,7 +150,7 @@ import Testing
       while true { try context.checkCancellation() }
     }
     let bad = builder.task("bad") { () -> Int in
-      while !begun.isRaised {}
+      wait { begun.isRaised }
       throw Mistake(number: 3)
     }
     let graph = builder.build()

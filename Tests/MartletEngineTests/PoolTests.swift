@@ -34,7 +34,7 @@ import Testing
         _ = ended.next()
       }
     }
-    while ended.count < 4 {}
+    wait { ended.count == 4 }
     #expect(right.count == 80)
   }
 

@@ -1,5 +1,6 @@
-import TestSupport
+import Glibc
 import Synchronization
+import TestSupport
 
 @testable import MartletEngine
 @testable import MartletGraph
@@ -77,6 +78,11 @@ final class Counted: Sendable, MemorySized {
   }
 
   deinit { count.leave() }
+}
+
+/// Waits for other threads, and lets them have the processor.
+func wait(until condition: () -> Bool) {
+  while !condition() { sched_yield() }
 }
 
 /// Something that a task throws.

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -97,7 +98,7 @@ import Testing
       shared.take(task)
     }
     isOver.raise()
-    while left.count < thieves {}
+    wait { left.count == thieves }
     #expect((0..<count).allSatisfy { taken[$0].load(ordering: .relaxed) == 1 })
   }
 
@@ -133,7 +134,10 @@ import Testing
         seen += 1
       }
     }
-    while !isOver.isRaised { read() }
+    while !isOver.isRaised {
+      read()
+      sched_yield()
+    }
     read()
     #expect(isOrdered)
     #expect(seen + ring.droppedCount == count)

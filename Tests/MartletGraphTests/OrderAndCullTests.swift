@@ -71,4 +71,3 @@ import Testing
     #expect(graph.order[999_999] == 999_999)
   }
 }
-

@@ -25,6 +25,8 @@ package struct ProgressLine: Equatable, Sendable {
     var left: String?
     if share > 0, share < 1, elapsedSeconds > 0 {
       left = "\(Self.duration((elapsedSeconds / share - elapsedSeconds).rounded(.up))) left"
+    } else if share == 1 {
+      left = "finishing"
     }
     let facts = Self.joined(
       [

@@ -6,7 +6,7 @@ import MartletSystem
 final class RunRecorder {
   // Used by the thread that runs the graphs, one after the other.
 
-  let log = EventLog(capacityPerThread: 1 << 16)
+  let log = EventLog(capacityPerThread: 1 << 20)
   private var labels: [String] = []
   private var labelNumbers: [String: Int] = [:]
   /// By graph: the record's number of each of the graph's labels.

@@ -6,7 +6,8 @@ import Synchronization
 ///
 /// A window of blocks is one graph. Its tasks are `generate` and `write` for each block; a block is written after the one
 /// before it, and made when the block that used its memory before is written. So a slow disk holds the makers back, and
-/// memory is bounded by a few blocks a thread.
+/// memory is bounded by some thirty blocks: fewer, and a thread that wakes up finds them made already (with 5 blocks and two
+/// threads on a busy machine the second one had nothing to do).
 package struct Generation: Sendable {
   /// Enough that the start of a graph does not show, few enough that graphs stay small.
   private static let window = 256
@@ -29,7 +30,7 @@ package struct Generation: Sendable {
   /// - Throws: What `output` throws; `RunCancelled` when `progress` says so.
   package func write(to output: any OutputTarget, isRecorded: Bool = false) throws -> RunRecord? {
     try Array(set.header.utf8).withUnsafeBytes { try output.write($0) }
-    let memory = BlockMemory(count: min(set.blockCount, 2 * executor.threads + 1), bytes: set.blockBytes)
+    let memory = BlockMemory(count: min(set.blockCount, 2 * executor.threads + 30), bytes: set.blockBytes)
     let recorder = isRecorded ? RunRecorder() : nil
     var first = 0
     while first < set.blockCount {

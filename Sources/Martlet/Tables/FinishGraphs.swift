@@ -84,6 +84,10 @@ struct PlacedGroups: Sendable {
   let keyTypes: [ColumnType]
 }
 
+extension OutputText: MemorySized {
+  package var residentBytes: Int { buffer.count }
+}
+
 extension OutputText {
   /// The rows of `frame`, written.
   init(rows frame: Frame, _ writer: RowWriter) {

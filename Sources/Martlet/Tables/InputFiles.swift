@@ -3,7 +3,7 @@ package import MartletTable
 
 /// Finds the files that a list of paths and globs means.
 package enum InputFiles {
-  /// The paths in name order (bytewise), each once; `-` stands alone.
+  /// The paths in name order (bytewise), each as often as it is given; `-` stands alone.
   ///
   /// - Throws: `.unreadable` when a glob matches nothing or the list is empty, `.invalidQuery` when `-` is not alone.
   package static func expand(_ patterns: [String]) throws(TableError) -> [String] {
@@ -26,8 +26,7 @@ package enum InputFiles {
         paths.append(pattern)
       }
     }
-    var seen: Set<String> = []
-    return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.filter { seen.insert($0).inserted }
+    return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   private static func matches(_ pattern: String) throws(TableError) -> [String] {

@@ -22,7 +22,9 @@ package struct PartitionLayout: Hashable, Sendable {
     let largest = keepsRecords ? 8 << 20 : 64 << 20
     // Sixteen partitions keep a handful of cores busy and are one merge; more only where they would get too large.
     var bytes = min(largest, max(1 << 20, (totalBytes ?? Self.assumedPipeBytes) / 16))
-    if let memoryBytes { bytes = min(bytes, max(64 << 10, memoryBytes / 64)) }
+    // Only where a partition's result is as large as the partition does a smaller one take less memory: blocks are
+    // read in the same size, and more partitions mean more partial results that wait for their merge.
+    if let memoryBytes, keepsRecords { bytes = min(bytes, max(64 << 10, memoryBytes / 64)) }
     partitionBytes = bytes
   }
 

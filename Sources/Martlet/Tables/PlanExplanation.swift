@@ -43,11 +43,13 @@ struct PlanExplanation {
     let scan = physical.scan
     var lines: [String] = []
     if let bytes = files.totalBytes {
-      lines.append("  \(partitions) partitions of \(layout.partitionBytes) bytes at most, \(bytes) bytes in all")
+      lines.append(
+        "  \(partitions) \(partitions == 1 ? "partition" : "partitions of some \(layout.partitionBytes) bytes"), \(bytes) bytes in all"
+      )
     } else {
       lines.append("  partitions of \(layout.partitionBytes) bytes, as many as the pipe has")
     }
-    lines.append("  \(threads) threads")
+    lines.append("  \(threads) \(threads == 1 ? "thread" : "threads")")
     let parsed = scan.typedColumns.map { "\(scan.columns[$0].name) \(scan.columns[$0].type.name)" }
     let given = scan.typedColumns.allSatisfy { scan.columns[$0].isProven }
     lines.append(

@@ -22,7 +22,12 @@ final class QueryRunner {
   private let services: ScanServices
   private let options: RunOptions
   private let recorder: RunRecorder?
+  /// For passes whose results are written one after the other: when the output is slow, scans wait for it.
+  private let streamingOptions: RunOptions
   private let holdBytes: Int
+
+  /// What a scan takes besides its records, and about what a written range of groups takes.
+  private static let streamedPieceBytes = 16 << 20
 
   /// How a run ended.
   enum Outcome {
@@ -44,6 +49,10 @@ final class QueryRunner {
     services = ScanServices(progress: progress, memory: memory)
     options = RunOptions(
       memoryBudgetBytes: memory?.resultBytes, cancellation: progress.cancellation, events: recorder?.log)
+    var streamingOptions = options
+    streamingOptions.memoryBudgetBytes = min(
+      options.memoryBudgetBytes ?? .max, (2 * executor.threads + 2) * (layout.partitionBytes + Self.streamedPieceBytes))
+    self.streamingOptions = streamingOptions
     holdBytes = min(64 << 20, (memory?.limitBytes ?? .max) / 8)
   }
 
@@ -120,7 +129,8 @@ final class QueryRunner {
     services.progress.bytes.store(0, ordering: .relaxed)
     services.progress.partitions.store(0, ordering: .relaxed)
     let pass = TablePass(
-      plan: plan, files: files, layout: layout, executor: executor, services: services, options: options,
+      plan: plan, files: files, layout: layout, executor: executor, services: services,
+      options: gate == nil ? options : streamingOptions,
       recorder: recorder, gate: gate)
     services.progress.totalPartitions.store(pass.knownPartitions, ordering: .relaxed)
     let parts = try pass.run()
@@ -150,8 +160,8 @@ final class QueryRunner {
     let groups = GroupPlan(
       partials,
       options: GroupFinishOptions(
-        names: finish.keyNames + finish.slots.map(\.name), keyTypes: finish.keyTypes,
-        isOrdered: finish.isOrdered),
+        // Merging is sorting here, so that the order of the keys costs nothing, and any order will do for `unordered`.
+        names: finish.keyNames + finish.slots.map(\.name), keyTypes: finish.keyTypes),
       reader: ParsedKeyCells())
     let placed = try FinishGraphs.placing(groups, parts: partials.count).run(executor, options, recorder)
     let outputs = GroupOutputs(finish)
@@ -163,7 +173,7 @@ final class QueryRunner {
     let rows = RowWriter(
       format: writer.format, names: outputs.names, types: try outputs.types(keyTypes: placed.keyTypes))
     let gate = writer.gate(rows, holdBytes: nil)
-    _ = try FinishGraphs.written(placed.shards, outputs, rows, gate).run(executor, options, recorder)
+    _ = try FinishGraphs.written(placed.shards, outputs, rows, gate).run(executor, streamingOptions, recorder)
     try gate.finish()
   }
 

@@ -14,7 +14,7 @@ enum ResultFinisher {
     }
     return TypedFrame(
       Frame(
-        names: ["column", "type", "nulls", "example"],
+        names: ["name", "type", "nulls", "example"],
         columns: [names.column, types.column, Column(.ints(columns.map { Int64($0.nulls) })), examples.column],
         rowCount: columns.count),
       types: [.text, .text, .int, .text])

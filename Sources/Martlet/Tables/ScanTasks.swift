@@ -1,6 +1,6 @@
 import MartletBytes
 import MartletGraph
-import MartletTable
+package import MartletTable
 import Synchronization
 import MartletEngine
 
@@ -31,6 +31,11 @@ struct ScanTarget: Sendable {
   let range: Range<Int>
   let services: ScanServices
 
+  /// Bytes read at a time: a block, its index and the vectors of its batches fit into a second-level cache.
+  private static let blockBytes = 256 << 10
+  /// What a small partition reads beyond its end, for its last record.
+  private static let lookahead = 4 << 10
+
   func hash(into hasher: inout StableHasher) {
     hasher.combine(planDigest)
     hasher.combine(source.name)
@@ -47,7 +52,8 @@ struct ScanTarget: Sendable {
     let lower = begin ?? range.lowerBound
     let reader = RecordReader(
       source: source, dialect: plan.dialect, columnCount: plan.columns.count,
-      range: lower..<max(lower, range.upperBound), start: begin == nil ? .guessed : .known)
+      range: lower..<max(lower, range.upperBound), start: begin == nil ? .guessed : .known,
+      blockBytes: min(Self.blockBytes, range.count + Self.lookahead))
     var reached = lower
     func account(_ offset: Int) throws {
       services.progress.bytes.add(max(0, min(offset, range.upperBound) - reached), ordering: .relaxed)
@@ -77,6 +83,10 @@ struct ScanOutcome: Sendable {
   /// Where the first record started.
   let begin: Int
   let result: Result<ScanResult, TableError>
+}
+
+extension ScanOutcome: MemorySized {
+  var residentBytes: Int { (try? result.get())?.partial?.residentBytes ?? 0 }
 }
 
 /// What the partitions up to one prove about the next.
@@ -152,6 +162,10 @@ struct LinkedScan: Sendable {
   let end: ChainEnd
 }
 
+extension LinkedScan: MemorySized {
+  var residentBytes: Int { result.partial?.residentBytes ?? 0 }
+}
+
 /// The end of a linked scan: small, so that the chain holds no results.
 struct PartitionEnd: TaskFunction {
   static let name = "martlet.table.end"
@@ -189,4 +203,8 @@ struct LinkedResult: TaskFunction {
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) throws -> ScanResult {
     try inputs.value(0, as: LinkedScan.self).result
   }
+}
+
+extension ScanResult: MemorySized {
+  package var residentBytes: Int { partial?.residentBytes ?? 0 }
 }

@@ -126,6 +126,11 @@ extension RunState {
             }
             if pending[dependent].wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue != 0 { continue }
           }
+          // It will run soon, and these lines take part of that time to come.
+          martlet_prefetch_exclusive(slots + dependent)
+          martlet_prefetch(cells + dependent)
+          martlet_prefetch(dependents + Int(dependentStarts[dependent]))
+          martlet_prefetch(dependencies + Int(dependencyStarts[dependent]))
           if isObserved, let gate, gate.holds(UInt32(truncatingIfNeeded: dependent)) {
             gate.offer(UInt32(truncatingIfNeeded: dependent))
             isPushed = true

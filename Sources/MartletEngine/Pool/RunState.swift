@@ -108,10 +108,6 @@ final class RunState: @unchecked Sendable {
   }
 
   deinit {
-    // After a full run only outputs were left, and they were taken out.
-    if stop.pointee.load(ordering: .relaxed) {
-      for task in 0..<graph.count { slots[task].clear() }
-    }
     crew.giveMemory(slots, bytes: graph.count * RunState.bytesPerTask)
     if ownsRoots { roots.deallocate() }
     for lane in 0..<lanes { deques[lane].deallocate() }
@@ -193,6 +189,12 @@ final class RunState: @unchecked Sendable {
       return
     }
     while callerSleeps.pointee.load(ordering: .acquiring) == 1 { martlet_futex_wait(callerSleeps, 1) }
+  }
+
+  /// Drops all results of a run that ended early. Called by the caller when no other thread runs a task of it: a worker's
+  /// reference to the run may live a little longer, and what the results hold must not.
+  func dropResults() {
+    for task in 0..<graph.count { slots[task].clear() }
   }
 
   /// What the run gave, or why it gave nothing. Called once, when no other thread runs a task of it.

@@ -38,9 +38,11 @@ public final class ThreadPoolExecutor: Executor {
     let isShared = threads > 1 && graph.count > 1
     if isShared { crew.add(run) }
     if !run.isComplete { run.work(lane: 0, crew: crew) }
-    if isShared {
-      crew.remove(run)
-      if run.stop.pointee.load(ordering: .relaxed) { waitUntilAlone(run) }
+    if isShared { crew.remove(run) }
+    if run.stop.pointee.load(ordering: .relaxed) {
+      waitUntilAlone(run)
+      // A run may be cancelled after its last task; then it has its results all the same.
+      if !run.isComplete { run.dropResults() }
     }
     return try run.results(outputs)
   }

@@ -2,8 +2,8 @@ import Glibc
 import MartletGraph
 import MartletSystem
 
-/// Starts a thread that runs `body` and ends; nobody waits for it. Signals are blocked in it, so that a handler runs on a
-/// thread of the program.
+/// Starts a thread that runs `body` and ends; nobody waits for it. Signals from outside are blocked in it, so that a
+/// handler runs on a thread of the program; those that a fault raises are not.
 package func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
   final class Start: Sendable {
     let name: String
@@ -19,10 +19,11 @@ package func startThread(named name: String, _ body: @escaping @Sendable () -> V
   pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
   pthread_attr_setstacksize(&attributes, 8 << 20)
 
-  var all = sigset_t()
+  var blocked = sigset_t()
   var before = sigset_t()
-  sigfillset(&all)
-  pthread_sigmask(SIG_SETMASK, &all, &before)
+  sigfillset(&blocked)
+  for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT] { sigdelset(&blocked, signal) }
+  pthread_sigmask(SIG_SETMASK, &blocked, &before)
   defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
 
   var thread = pthread_t()

@@ -59,27 +59,44 @@ public struct GraphBuilder: ~Copyable {
   mutating func depend(on task: UInt32) { columns.depend(on: task) }
 
   /// Adds a task without content of its own, on the dependencies named before.
-  @usableFromInline
+  @inlinable
+  @inline(__always)
   mutating func append(
     _ label: String, _ kind: TaskKind, _ traits: TaskTraits, _ body: @escaping TaskBody
   ) -> TaskID {
+    add(label, kind, traits, TaskCell(body: body))
+  }
+
+  @usableFromInline
+  mutating func add(
+    _ label: String, _ kind: TaskKind, _ traits: TaskTraits, _ cell: consuming TaskCell
+  ) -> TaskID {
     let number = labels.intern(label)
     let digest = labels.nextMember(of: number)
-    let task = columns.append(digest: digest, label: number, kind: kind, body: body)
+    let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
     if traits != .none { self.traits.append((task.rawValue, traits)) }
     return task
   }
 
   /// The same with up to three dependencies, in one call.
-  @usableFromInline
+  @inlinable
+  @inline(__always)
   mutating func append(
     _ label: String, _ traits: TaskTraits, _ count: Int, _ a: UInt32, _ b: UInt32, _ c: UInt32,
     _ body: @escaping TaskBody
   ) -> TaskID {
+    add(label, traits, count, a, b, c, TaskCell(body: body))
+  }
+
+  @usableFromInline
+  mutating func add(
+    _ label: String, _ traits: TaskTraits, _ count: Int, _ a: UInt32, _ b: UInt32, _ c: UInt32,
+    _ cell: consuming TaskCell
+  ) -> TaskID {
     if count > 0 { columns.depend(on: a) }
     if count > 1 { columns.depend(on: b) }
     if count > 2 { columns.depend(on: c) }
-    return append(label, .closure, traits, body)
+    return add(label, .closure, traits, cell)
   }
 
   /// Adds a task with a content, on the dependencies named before, unless there is one with this digest already.
@@ -91,7 +108,7 @@ public struct GraphBuilder: ~Copyable {
       columns.withdrawDependencies()
       return TaskID(rawValue: task)
     }
-    let task = columns.append(digest: digest, label: labels.intern(label), kind: kind, body: body())
+    let task = columns.append(digest: digest, label: labels.intern(label), kind: kind, cell: TaskCell(body: body()))
     keys.insert(task.rawValue, in: columns.digests)
     contents.append((task.rawValue, content))
     if traits != .none { self.traits.append((task.rawValue, traits)) }

@@ -7,9 +7,21 @@ package typealias TaskBody =
   @Sendable (borrowing TaskInputs, borrowing TaskContext, UnsafeMutablePointer<Slot>) throws -> Void
 
 /// A body in memory. The struct matters: a pointer to closures themselves would hold each one converted to the most
-/// general calling convention, which takes an allocation and a further call a task.
-package struct TaskCell: Sendable {
-  package let run: TaskBody
+/// general calling convention, which takes an allocation and a further call a task. Noncopyable, so that a call through a
+/// pointer borrows the closure instead of retaining it.
+@usableFromInline
+package struct TaskCell: ~Copyable, Sendable {
+  @usableFromInline let body: TaskBody
+
+  @inlinable init(body: @escaping TaskBody) { self.body = body }
+
+  /// Runs the body. Not inlined: where it is, the compiler retains the closure for the call.
+  @inline(never)
+  package borrowing func run(
+    _ inputs: borrowing TaskInputs, _ context: borrowing TaskContext, _ slot: UnsafeMutablePointer<Slot>
+  ) throws {
+    try body(inputs, context, slot)
+  }
 }
 
 /// The tasks of a graph as flat columns that grow together; nothing is an object of its own but what closures capture.
@@ -73,13 +85,13 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
 
   /// Adds a task with the dependencies added since the last one.
   @inline(__always)
-  mutating func append(digest: Digest128, label: UInt32, kind: TaskKind, body: @escaping TaskBody) -> TaskID {
+  mutating func append(digest: Digest128, label: UInt32, kind: TaskKind, cell: consuming TaskCell) -> TaskID {
     if count == capacity { grow(to: max(64, 2 * capacity)) }
     let task = count
     digests[task] = digest
     labels[task] = label
     kinds[task] = kind
-    (cells + task).initialize(to: TaskCell(run: body))
+    (cells + task).initialize(to: cell)
     ends[task &+ 1] = UInt32(truncatingIfNeeded: dependencyCount)
     count = task &+ 1
     return TaskID(rawValue: UInt32(truncatingIfNeeded: task))
@@ -103,17 +115,19 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
 }
 
 /// Memory for `count` elements that holds nothing yet.
-func allocated<Element>(_ count: Int) -> UnsafeMutablePointer<Element> {
+func allocated<Element: ~Copyable>(_ count: Int) -> UnsafeMutablePointer<Element> {
   guard let memory = malloc(max(1, count) * MemoryLayout<Element>.stride) else {
-    invariantFailure("no memory for \(count) × \(Element.self)")
+    invariantFailure("no memory for \(count) × \(MemoryLayout<Element>.stride) bytes")
   }
   return memory.assumingMemoryBound(to: Element.self)
 }
 
 /// The same elements in more memory. All elements here may be moved as bytes: numbers, and closures (two words).
-private func moved<Element>(_ old: UnsafeMutablePointer<Element>, _ count: Int) -> UnsafeMutablePointer<Element> {
+private func moved<Element: ~Copyable>(_ old: UnsafeMutablePointer<Element>, _ count: Int) -> UnsafeMutablePointer<
+  Element
+> {
   guard let memory = realloc(old, count * MemoryLayout<Element>.stride) else {
-    invariantFailure("no memory for \(count) × \(Element.self)")
+    invariantFailure("no memory for \(count) × \(MemoryLayout<Element>.stride) bytes")
   }
   return memory.assumingMemoryBound(to: Element.self)
 }

@@ -55,7 +55,7 @@ package struct CulledGraph: Sendable {
       }
       let id = builder.columns.append(
         digest: original.columns.digests[task], label: original.columns.labels[task],
-        kind: original.columns.kinds[task], body: original.cells[task].run)
+        kind: original.columns.kinds[task], cell: TaskCell(body: original.cells[task].body))
       numbers[task] = id.rawValue
     }
     builder.contents = original.contents.compactMap { entry in

@@ -31,6 +31,22 @@ extension Frame {
     return whole
   }
 
+  /// Bytes of its cells.
+  package var residentBytes: Int {
+    columns.reduce(0) { sum, column in
+      let cells =
+        switch column.values {
+        case .bools(let cells): cells.count
+        case .ints(let cells), .dates(let cells), .timestamps(let cells): cells.count * 8
+        case .wideInts(let cells): cells.count * 16
+        case .doubles(let cells): cells.count * 8
+        case .texts(let bytes, let offsets): bytes.count + offsets.count * 8
+        case .nulls: 0
+        }
+      return sum + cells + (column.validity?.count ?? 0)
+    }
+  }
+
   /// The rows whose numbers are in `rows`.
   package func rows(_ rows: Range<Int>) -> Frame {
     Frame(names: names, columns: columns.map { $0.cells(rows) }, rowCount: rows.count)

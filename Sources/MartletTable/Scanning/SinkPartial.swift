@@ -13,6 +13,20 @@ package enum SinkPartial: Sendable {
   /// Records in it that count towards a limit.
   var rowCount: Int { if case .collected(let frame) = self { frame.rowCount } else { 0 } }
 
+  /// Bytes that it keeps alive, as far as they grow with the input.
+  package var residentBytes: Int {
+    switch self {
+    case .count, .schema: 0
+    case .text(let text): text.buffer.count
+    case .collected(let frame): frame.residentBytes
+    case .sample(let part, _): part.residentBytes
+    case .top(let part, _): part.residentBytes
+    case .group(let part): part.residentBytes
+    case .statistics(let columns): columns.reduce(0) { $0 + $1.residentBytes }
+    case .frequencies(let columns): columns.reduce(0) { $0 + $1.residentBytes }
+    }
+  }
+
   /// Merges partial results of one sink, in the order of the input.
   package static func merge(_ parts: [SinkPartial], sink: SinkPlan) throws -> SinkPartial {
     switch sink {

@@ -7,7 +7,7 @@ struct TableWriter {
   private let frame: Frame
   private let types: [ColumnType]
   private let width: Int?
-  /// A column is not cut to less than this, unless it is narrower anyway.
+  /// Texts and doubles are not cut to less than this.
   private static let leastWidth = 6
   private static let gap = 2
 
@@ -27,7 +27,13 @@ struct TableWriter {
     var widths = (0..<columnCount).map { index in
       max(DisplayWidth.of(titles[index]), cells[index].lazy.map(DisplayWidth.of).max() ?? 0, 1)
     }
-    let shownCount = fit(&widths)
+    let leasts = (0..<columnCount).map { index in
+      // Half a number is a wrong number: whole ones and dates are shown in full, whatever becomes of their titles.
+      let isWhole = types[index] == .int || types[index] == .date
+      let natural = isWhole ? cells[index].lazy.map(DisplayWidth.of).max() ?? 0 : 0
+      return min(widths[index], max(natural, Self.leastWidth), max(Self.leastWidth, (width ?? .max) - Self.gap - 1))
+    }
+    let shownCount = fit(&widths, leasts)
     appendLine(titles, widths, shownCount, to: buffer)
     appendLine(widths.map { String(repeating: "─", count: $0) }, widths, shownCount, to: buffer)
     for row in 0..<frame.rowCount {
@@ -38,13 +44,11 @@ struct TableWriter {
     buffer.append(note + ")\n")
   }
 
-  /// Makes the columns narrow enough, the widest first; returns how many of them find room.
-  private func fit(_ widths: inout [Int]) -> Int {
+  /// Makes the columns narrow enough, the widest first, none narrower than its least; returns how many find room.
+  private func fit(_ widths: inout [Int], _ leasts: [Int]) -> Int {
     guard let width else { return widths.count }
     var shown = widths.count
-    func least(_ count: Int) -> Int {
-      widths[..<count].reduce(0) { $0 + min($1, Self.leastWidth) } + max(0, count - 1) * Self.gap
-    }
+    func least(_ count: Int) -> Int { leasts[..<count].reduce(0, +) + max(0, count - 1) * Self.gap }
     if least(shown) > width {
       // Room for the mark that something is missing.
       while shown > 1, least(shown) + Self.gap + 1 > width { shown -= 1 }
@@ -52,11 +56,12 @@ struct TableWriter {
     let room = width - (shown < widths.count ? Self.gap + 1 : 0)
     var excess = widths[..<shown].reduce(0, +) + max(0, shown - 1) * Self.gap - room
     while excess > 0 {
-      let widest = widths[..<shown].max() ?? 0
-      guard widest > Self.leastWidth else { break }
+      let cuttable = (0..<shown).filter { widths[$0] > leasts[$0] }
+      guard let widest = cuttable.map({ widths[$0] }).max() else { break }
       // All of the widest go down together, to the next narrower one if the excess asks for that much.
-      let group = (0..<shown).filter { widths[$0] == widest }
-      let next = max(widths[..<shown].filter { $0 < widest }.max() ?? 0, Self.leastWidth)
+      let group = cuttable.filter { widths[$0] == widest }
+      let next = max(
+        cuttable.map { widths[$0] }.filter { $0 < widest }.max() ?? 0, group.map { leasts[$0] }.max() ?? 0)
       let step = max(1, min(widest - next, excess / group.count))
       for index in group where excess > 0 {
         let cut = min(step, excess)

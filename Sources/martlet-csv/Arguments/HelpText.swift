@@ -21,8 +21,9 @@ enum HelpText {
     }
     page += """
 
-      martlet-csv COMMAND --help    options of a command, with an example
-      martlet-csv --version         version
+      martlet-csv COMMAND --help      options of a command, with an example
+      martlet-csv help expressions    what --where, --derive and --agg understand
+      martlet-csv --version           version
 
       Example:
         martlet-csv stats Samples/trips.csv
@@ -45,6 +46,9 @@ enum HelpText {
         if let value = spec.value { term += " \(value)" }
         page += item(term, spec.help, indent: 2, column: 30)
       }
+    }
+    if command.accepts(.filter) {
+      page += "\nmartlet-csv help expressions lists the operators, functions and aggregates.\n"
     }
     page += "\nExample:\n"
     for line in command.example.split(separator: "\n") { page += "  \(line)\n" }

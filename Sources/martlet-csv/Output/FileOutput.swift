@@ -163,19 +163,29 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
 
 /// The temporary file that exists now, so that the thread that receives signals can remove it.
 enum TemporaryFile {
-  /// The address of its path as a C string, owned by this variable; 0 for none.
-  private static let address = Atomic<UInt>(0)
+  /// A path as a C string, and the one that was pending before. None is freed: the signal thread may still read it,
+  /// and there are at most a few in the life of the process.
+  private struct Entry {
+    let path: UnsafePointer<CChar>?
+    let before: UnsafePointer<Entry>?
+  }
+
+  /// The address of the newest entry; 0 for none.
+  private static let newest = Atomic<UInt>(0)
 
   static var pending: String? {
     get {
-      let bits = address.load(ordering: .acquiring)
-      return UnsafePointer<CChar>(bitPattern: bits).map { String(cString: $0) }
+      let entry = UnsafePointer<Entry>(bitPattern: newest.load(ordering: .acquiring))
+      return entry?.pointee.path.map { String(cString: $0) }
     }
     set {
-      let copy = newValue.flatMap { strdup($0) }
-      // Publishes the path; pairs with the acquiring load above. The old copy is not freed: the signal thread may
-      // still read it, and there are at most a few in the life of the process.
-      address.store(UInt(bitPattern: copy), ordering: .releasing)
+      let entry = UnsafeMutablePointer<Entry>.allocate(capacity: 1)
+      entry.initialize(
+        to: Entry(
+          path: newValue.flatMap { strdup($0).map { UnsafePointer($0) } },
+          before: UnsafePointer(bitPattern: newest.load(ordering: .relaxed))))
+      // Publishes the entry; pairs with the acquiring load above.
+      newest.store(UInt(bitPattern: entry), ordering: .releasing)
     }
   }
 

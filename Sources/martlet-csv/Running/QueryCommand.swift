@@ -39,10 +39,13 @@ struct QueryCommand {
   }
 
   func run(_ progress: RunProgress) throws {
+    // A limit is compared with the resident set, which then has to follow what is really held.
+    if options.memoryBytes == nil { martlet_keep_freed_memory() }
     let planned = try PlannedQuery(query, options: options)
     if isExplained {
+      // Never into --output: whoever adds --explain to a command wants its file left alone.
       let text = try planned.explanation()
-      let destination = try Destination(outputName) {}
+      let destination = try Destination(nil) {}
       try destination.complete { try destination.target.write(text.hasSuffix("\n") ? text : text + "\n") }
     }
     if let graphName {

@@ -64,7 +64,7 @@ import Testing
   @Test func `schema gives a row a column`() {
     let lines = run("schema").output.split(separator: "\n")
     #expect(lines.count == 6)
-    #expect(lines[0] == "column,type,nulls,example")
+    #expect(lines[0] == "name,type,nulls,example")
     #expect(lines[1].hasPrefix("city,text,0,"))
     #expect(lines[2].hasPrefix("day,date,0,"))
     #expect(lines[3].hasPrefix("fare,double,1,"))

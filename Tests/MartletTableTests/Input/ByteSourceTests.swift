@@ -67,7 +67,9 @@ import Testing
     ] {
       let file = TemporaryFile(bytes)
       let source = try FileSource(path: file.path)
-      _ = try source.read(at: 0, into: UnsafeMutableRawBufferPointer.scratch(100))
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 100, alignment: 64)
+      defer { buffer.deallocate() }
+      _ = try source.read(at: 0, into: buffer)
       change(file)
       #expect(message { _ = try source.everything(from: 100) }?.contains(word) == true)
     }
@@ -98,7 +100,8 @@ import Testing
 
   @Test func `an endless pipe is read only as far as somebody asks`() throws {
     let source = PipeSource(descriptor: open("/dev/zero", O_RDONLY), closesDescriptor: true)
-    let buffer = UnsafeMutableRawBufferPointer.scratch(1000)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1000, alignment: 64)
+    defer { buffer.deallocate() }
     #expect(try source.read(at: 0, into: buffer) == 1000)
     #expect(source.byteCount == nil)
     var dialect = CSVDialect()
@@ -158,9 +161,4 @@ import Testing
     #expect(source is PipeSource)
     #expect(try source.everything() == Array("a\n1\n".utf8))
   }
-}
-
-extension UnsafeMutableRawBufferPointer {
-  /// Memory that a test may leave behind.
-  static func scratch(_ count: Int) -> UnsafeMutableRawBufferPointer { .allocate(byteCount: count, alignment: 64) }
 }

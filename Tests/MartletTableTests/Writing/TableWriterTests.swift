@@ -63,6 +63,32 @@ import Testing
     #expect(lines[2].contains("…"))
   }
 
+  @Test func `whole numbers and dates are not cut, their titles are`() {
+    let frame = Frame(
+      names: ["the first column", "a long title", "when", "notes"],
+      columns: [
+        texts(["some long text indeed"]), Column(.ints([123_456_789])), Column(.dates([20_000])),
+        texts(["more text than there is room for"]),
+      ], rowCount: 1)
+    #expect(
+      text(frame, width: 41) == """
+        the fir…  a long t…  when        notes
+        ────────  ─────────  ──────────  ────────
+        some lo…  123456789  2024-10-04  more te…
+        (1 row)
+
+        """)
+  }
+
+  @Test(arguments: [20, 21, 30])
+  func `numbers too wide for the terminal are cut nevertheless`(width: Int) {
+    let frame = Frame(
+      names: ["a", "b"], columns: [Column(.ints([Int64.min])), Column(.ints([Int64.max]))], rowCount: 1)
+    for line in text(frame, width: width).split(separator: "\n").dropLast() {
+      #expect(DisplayWidth.of("\(line)") <= width)
+    }
+  }
+
   @Test func `a width with room for all changes nothing`() {
     let frame = Frame(names: ["a", "b"], columns: [texts(["some text"]), Column(.doubles([0.5]))], rowCount: 1)
     #expect(text(frame, width: 80) == text(frame))

@@ -41,6 +41,12 @@ import Testing
     }
   }
 
+  @Test func `when all is read there is still something to do`() {
+    var line = half
+    line.bytes = line.totalBytes
+    #expect(line.text(width: 60) == "[===========] 100%  486 MiB of 486 MiB  243 MiB/s  finishing")
+  }
+
   @Test func `a pipe has no share and no end`() {
     var line = half
     line.totalBytes = 0

@@ -24,7 +24,8 @@ import Testing
     #expect(bytes(512 << 20) == 32 << 20)
     #expect(bytes(100 << 30) == 64 << 20)
     #expect(bytes(100 << 30, keepsRecords: true) == 8 << 20)
-    #expect(bytes(100 << 30, memory: 128 << 20) == 2 << 20)
+    #expect(bytes(100 << 30, keepsRecords: true, memory: 128 << 20) == 2 << 20)
+    #expect(bytes(100 << 30, memory: 128 << 20) == 64 << 20)
     #expect(bytes(nil) == 4 << 20)
   }
 }

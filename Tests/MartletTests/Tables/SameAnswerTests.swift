@@ -28,10 +28,10 @@ import Testing
     (.group(by: ["m"], aggregates: ["sum(i) + count(*) AS x"], sort: [], limit: nil, isOrdered: false), .csv),
   ]
 
-  @Test(arguments: 0..<operations.count, [1, 2, 3] as [UInt64])
+  @Test(arguments: 0..<operations.count, [1, 2] as [UInt64])
   func `threads and partitions do not show`(operation: Int, seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
-    let table = RandomTable(&generator, rows: 60)
+    let table = RandomTable(&generator, rows: 40)
     let file = TemporaryTable(table.csv(&generator))
     let (query, format) = Self.operations[operation]
     for filter in [nil, "i > -500 OR t = 'x'", "length(t) >= 1 AND i IS NOT NULL"] {
@@ -44,14 +44,15 @@ import Testing
       let expected = try answer(threads: 1, partitionBytes: nil)
       // Moments of doubles may differ in their last bits with the partitions, never with the threads.
       if case .statistics = query {
-        for partitionBytes in [1, 64, 300] {
+        for partitionBytes in [20, 300] {
           #expect(
-            try answer(threads: 3, partitionBytes: partitionBytes) == answer(threads: 1, partitionBytes: partitionBytes),
+            try answer(threads: 3, partitionBytes: partitionBytes)
+              == answer(threads: 1, partitionBytes: partitionBytes),
             "seed \(seed), where \(filter ?? "all"), \(partitionBytes) bytes")
         }
         continue
       }
-      for (threads, partitionBytes) in [(1, 1), (2, 13), (3, 64), (2, 300), (1, 1000)] {
+      for (threads, partitionBytes) in [(2, filter == nil ? 1 : 17), (2, 41), (3, 300), (1, 1000)] {
         let got = try answer(threads: threads, partitionBytes: partitionBytes)
         #expect(
           got == expected,
@@ -71,7 +72,7 @@ import Testing
   @Test func `a column is widened over the whole input`() throws {
     // The sample sees whole numbers; far behind stand a real number and then a word.
     var text = "k,v\n"
-    for row in 0..<200_000 { text += "\(row % 3),\(row % 100)\n" }
+    for row in 0..<60_000 { text += "\(row % 3),\(row % 100)\n" }
     let whole = TemporaryTable(text)
     let real = TemporaryTable(text + "0,0.5\n")
     let word = TemporaryTable(text + "0,0.5\n1,none\n")
@@ -82,8 +83,8 @@ import Testing
     #expect(try schema(real)[2] == "v,double,0,0")
     #expect(try schema(word)[2] == "v,text,0,0")
     let sums = TableQuery.Operation.group(by: ["k"], aggregates: ["sum(v) AS s"], sort: [], limit: 1, isOrdered: true)
-    #expect(try run(sums, on: [whole.path]).text == "k,s\n0,3300033\n")
-    #expect(try run(sums, on: [real.path]).text == "k,s\n0,3300033.5\n")
+    #expect(try run(sums, on: [whole.path]).text == "k,s\n0,990000\n")
+    #expect(try run(sums, on: [real.path]).text == "k,s\n0,990000.5\n")
     #expect { try run(sums, on: [word.path]) } throws: { "\($0)".contains("v is text") }
     // A selection is held back until its types are known, and says nothing that it would have to take back.
     let twice = try run(.select(sort: [], limit: nil), on: [real.path], partitionBytes: 50_000) {

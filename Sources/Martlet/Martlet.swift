@@ -1,0 +1,3 @@
+// The front door: who imports Martlet can build graphs and run them.
+@_exported public import MartletEngine
+@_exported public import MartletGraph
