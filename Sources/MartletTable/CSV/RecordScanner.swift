@@ -54,6 +54,8 @@ final class RecordScanner {
   private(set) var strayQuoteCount = 0
   private(set) var fields: UnsafeMutablePointer<Field>
   private var capacity: Int
+  /// A byte a byte value: whether that may end or alter a field without quotes (1) or inside them (2).
+  private let stops: UnsafeMutablePointer<UInt8>
 
   init(_ dialect: CSVDialect, fieldLimit: Int = .max) {
     delimiter = dialect.delimiter.first ?? UInt8(ascii: ",")
@@ -65,9 +67,17 @@ final class RecordScanner {
     self.fieldLimit = fieldLimit
     capacity = min(max(fieldLimit, 1), 64)
     fields = .allocate(capacity: capacity)
+    stops = .allocate(capacity: 256)
+    stops.initialize(repeating: 0, count: 256)
+    for byte in [10, 13, delimiter] { stops[Int(byte)] |= 1 }
+    if quote >= 0 { stops[quote] |= 3 }
+    if escape >= 0 { stops[escape] |= 2 }
   }
 
-  deinit { fields.deallocate() }
+  deinit {
+    fields.deallocate()
+    stops.deallocate()
+  }
 
   /// Scans one item that starts at `start` (or goes on there, in `state`), `start < count`.
   ///
@@ -99,6 +109,7 @@ final class RecordScanner {
         let content = j
         var hasEscapes = false
         while true {
+          while j < count && stops[Int(bytes[j])] & 2 == 0 { j &+= 1 }
           guard j < count else { return isAtEnd ? .unterminated(position: opening) : .incomplete }
           let byte = Int(bytes[j])
           if byte == escape {
@@ -135,7 +146,9 @@ final class RecordScanner {
       isUnquoted = false
       var strayQuote = false
       var match = Match.no
-      while i < count {
+      while true {
+        while i < count && stops[Int(bytes[i])] & 1 == 0 { i &+= 1 }
+        guard i < count else { break }
         let byte = bytes[i]
         if byte == delimiter {
           match = delimiterMatch(bytes, i, count, isAtEnd)
