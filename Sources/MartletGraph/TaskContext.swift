@@ -35,10 +35,34 @@ package struct TaskContextState {
   @usableFromInline let threadIndex: Int
   @usableFromInline package var bytesIn = 0
   @usableFromInline package var bytesOut = 0
+  /// Left here by a body that threw `TaskSuspended`.
+  package var work: AsyncWork?
 
   package init(stop: UnsafePointer<Atomic<Bool>>, cancelled: UnsafePointer<Atomic<Bool>>, threadIndex: Int) {
     self.stop = stop
     self.cancelled = cancelled
     self.threadIndex = threadIndex
+  }
+}
+
+/// The rest of a task that waits without holding a thread: gives the filled slot.
+package struct AsyncWork: Sendable {
+  package let run: @Sendable () async throws -> Slot
+}
+
+/// Thrown by the body of a task that has left its rest as `AsyncWork` in its context. The slot is still empty.
+package struct TaskSuspended: Error {}
+
+extension TaskContext {
+  /// What the body of an asynchronous task throws, once it has read its inputs.
+  package func suspended<Value: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Value
+  ) -> TaskSuspended {
+    state.pointee.work = AsyncWork {
+      var slot = Slot()
+      slot.fill(try await body())
+      return slot
+    }
+    return TaskSuspended()
   }
 }

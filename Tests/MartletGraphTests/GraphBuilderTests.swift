@@ -122,3 +122,40 @@ struct AddFunction: TaskFunction {
     }
   }
 }
+
+@Suite struct OrderOnlyTests {
+  @Test func `a task that only comes after others does not see their results`() throws {
+    var builder = GraphBuilder()
+    let early = builder.task("early") { [1, 2, 3] }
+    let input = builder.literal(5)
+    builder.waitNext(for: [early.erased])
+    let late = builder.task("late", on: [input.erased]) { inputs, _ in (inputs.count, try inputs.value(0, as: Int.self))
+    }
+    let graph = builder.build()
+    let kinds = graph.dependencies(of: late.id).map { graph.kind(of: $0) }
+    #expect(kinds == [.literal, .signal])
+    let signal = graph.dependencies(of: late.id)[1]
+    #expect(graph.dependencies(of: signal) == [early.id])
+    #expect(graph.dependents(of: early.id) == [signal])
+  }
+
+  @Test func `a signal is shared by all who wait, and a wait holds for one task only`() {
+    var builder = GraphBuilder()
+    let early = builder.task("early") { 1 }
+    builder.waitNext(for: [early.erased])
+    let first = builder.task("first") { 2 }
+    builder.waitNext(for: [early.erased])
+    let second = builder.task("second") { 3 }
+    let third = builder.task("third") { 4 }
+    let graph = builder.build()
+    #expect(graph.count == 5)
+    #expect(graph.dependencies(of: first.id) == graph.dependencies(of: second.id))
+    #expect(graph.dependencies(of: third.id).isEmpty)
+  }
+
+  @Test func `a wait grows by a factor up to its limit`() {
+    let policy = RetryPolicy(limit: 5, delay: .milliseconds(100), factor: 3, longestDelay: .milliseconds(500))
+    #expect((1...4).map { policy.delay(before: $0) } == [100, 300, 500, 500].map { .milliseconds($0) })
+    #expect(RetryPolicy(limit: 1).delay(before: 1_000_000_000) == .zero)
+  }
+}

@@ -7,6 +7,7 @@ extension GraphBuilder {
     hasher.combine("martlet.literal")
     hasher.combine(String(reflecting: Value.self))
     hasher.combine(value.portableBytes())
+    hashSignals(into: &hasher)
     return node(
       append(label, .literal, .none, digest: hasher.digest(), content: .literal(value)) { GraphBuilder.body(of: value) }
     )
@@ -39,6 +40,7 @@ extension GraphBuilder {
       hasher.combine(columns.digests[Int(task)])
       depend(on: task)
     }
+    hashSignals(into: &hasher)
     let id = append(label ?? Function.name, .call, traits, digest: hasher.digest(), content: .call(function)) {
       { inputs, context, slot in slot.pointee.fill(try function.run(inputs, context)) }
     }

@@ -21,6 +21,9 @@ public struct GraphBuilder: ~Copyable {
   var keys = KeyTable()
   var contents: [(task: UInt32, content: TaskContent)] = []
   var traits: [(task: UInt32, traits: TaskTraits)] = []
+  /// What the task that is added next waits for.
+  var signals: [UInt32] = []
+  var signalsByTask: [UInt32: UInt32] = [:]
   @usableFromInline let stamp: UInt32
 
   /// A builder without tasks.
@@ -71,6 +74,7 @@ public struct GraphBuilder: ~Copyable {
   mutating func add(
     _ label: String, _ kind: TaskKind, _ traits: TaskTraits, _ cell: consuming TaskCell
   ) -> TaskID {
+    let cell = signals.isEmpty ? cell : waitingCell(cell)
     let number = labels.intern(label)
     let digest = labels.nextMember(of: number)
     let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
@@ -106,9 +110,11 @@ public struct GraphBuilder: ~Copyable {
   ) -> TaskID {
     if let task = keys.task(with: digest, in: columns.digests) {
       columns.withdrawDependencies()
+      signals = []
       return TaskID(rawValue: task)
     }
-    let task = columns.append(digest: digest, label: labels.intern(label), kind: kind, cell: TaskCell(body: body()))
+    let cell = signals.isEmpty ? TaskCell(body: body()) : waitingCell(TaskCell(body: body()))
+    let task = columns.append(digest: digest, label: labels.intern(label), kind: kind, cell: cell)
     keys.insert(task.rawValue, in: columns.digests)
     contents.append((task.rawValue, content))
     if traits != .none { self.traits.append((task.rawValue, traits)) }

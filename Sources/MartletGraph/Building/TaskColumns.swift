@@ -80,6 +80,9 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
     dependencyCount &+= 1
   }
 
+  /// The dependencies added for the task that will be appended next.
+  var waitingDependencyCount: Int { dependencyCount - Int(ends[count]) }
+
   /// Takes the dependencies back that were added for a task that will not be appended.
   mutating func withdrawDependencies() { dependencyCount = Int(ends[count]) }
 

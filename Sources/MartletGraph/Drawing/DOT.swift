@@ -43,7 +43,7 @@ extension TaskGraph {
 
   private func style(of kind: TaskKind) -> String {
     switch kind {
-    case .literal: ", style=dashed"
+    case .literal, .signal: ", style=dashed"
     case .gather, .alias: ", style=rounded"
     case .call, .closure: ""
     }

@@ -5,7 +5,9 @@
 /// at most eight bytes, whose value is in `word`: numbers need no allocation. Each read compares type with type, so a
 /// mistaken type is found and never reinterpreted.
 @usableFromInline
-package struct Slot: BitwiseCopyable {
+package struct Slot: BitwiseCopyable, @unchecked Sendable {
+  // Sendable: what it holds is, and whoever holds it clears it.
+
   @usableFromInline var tag: UInt
   @usableFromInline var word: UInt
 

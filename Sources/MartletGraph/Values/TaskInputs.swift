@@ -23,6 +23,11 @@ public struct TaskInputs: ~Copyable {
     self.uses = uses
   }
 
+  /// The first inputs only.
+  borrowing func prefix(_ count: Int) -> TaskInputs {
+    TaskInputs(slots: slots, ids: ids, count: min(count, self.count), uses: uses)
+  }
+
   /// The input at `index`.
   ///
   /// - Throws: `TaskInputError` when there is no such input or it is of another type.
