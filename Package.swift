@@ -30,6 +30,9 @@ let package = Package(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
     .target(
+      name: "MartletNet", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["README.md"],
+      swiftSettings: strict),
+    .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
       swiftSettings: strict),
@@ -49,6 +52,8 @@ let package = Package(
       name: "MartletEngineTests", dependencies: ["TestSupport", "MartletEngine", "MartletGraph"], swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletNetTests", dependencies: ["TestSupport", "MartletNet", "MartletSystem"], swiftSettings: strict),
     .testTarget(
       name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
       swiftSettings: strict),

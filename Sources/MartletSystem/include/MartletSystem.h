@@ -5,6 +5,7 @@
 #include "MartletCSV.h"
 #include "MartletCells.h"
 #include "MartletMemory.h"
+#include "MartletNetwork.h"
 #include "MartletPowers.h"
 #include "MartletProcessor.h"
 #include "MartletSignals.h"

@@ -1,0 +1,305 @@
+import Glibc
+import MartletSystem
+import Synchronization
+
+/// One thread that owns sockets and timers, and calls their owners.
+///
+/// A turn: wait for events; handle them; fire the timers that are due; run what other threads submitted; then write what
+/// was queued, and tell the owners of closed connections. So everything that is sent in one turn leaves in one system
+/// call a connection. README.md has the argument why no wake-up is lost.
+///
+/// A loop lives until `shutdown`; dropping the last reference does not end it.
+package final class EventLoop: @unchecked Sendable {
+  // Sendable: `submissions`, `identity` and `hasStopped` are made for all threads; everything else is touched by the
+  // loop's own thread only, which the functions check.
+  package let name: String
+  package let settings: LoopSettings
+
+  private let epoll: Int32
+  private let bell: Int32
+  private let submissions: Submissions
+  let resolver = Resolver()
+  private let identity = Atomic<UInt>(0)
+  /// 0 while the loop runs, then 1. A word that threads sleep on.
+  private let hasStopped = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
+
+  private static let eventCapacity = 256
+  private static let bellToken = UInt64.max - 1
+  private let events = UnsafeMutablePointer<martlet_event>.allocate(capacity: eventCapacity)
+  private var channels: [Channel?] = []
+  private var generations: [UInt32] = []
+  private var freeSlots: [Int] = []
+  private var marked: [Channel] = []
+  private var ending: [Channel] = []
+  private var running: [Submissions.Work] = []
+  var timers = TimerHeap()
+  private var policy: PollPolicy
+  private var isStopping = false
+
+  /// The time at which this turn's events were seen, in nanoseconds of a monotonic clock. On the loop's thread.
+  package private(set) var now: UInt64
+  /// Turns so far that slept, and turns that polled in vain or not: for tests and metrics. On the loop's thread.
+  package private(set) var sleeps = 0
+  package private(set) var polledNanoseconds: UInt64 = 0
+
+  /// Where all connections read to; valid only inside a call of a delegate.
+  let receiveBuffer: UnsafeMutableRawBufferPointer
+  let chunks: ChunkPool
+  let vector = UnsafeMutablePointer<iovec>.allocate(capacity: OutputQueue.vectorCapacity)
+
+  /// Starts the thread.
+  /// - Throws: `NetworkError` when the system refuses a descriptor or a thread.
+  package init(name: String, settings: LoopSettings = LoopSettings()) throws(NetworkError) {
+    let epoll = martlet_epoll_create()
+    if epoll < 0 { throw .system(-epoll, "create", "an epoll descriptor") }
+    let bell = martlet_eventfd_create()
+    if bell < 0 {
+      close(epoll)
+      throw .system(-bell, "create", "an eventfd")
+    }
+    self.name = name
+    self.settings = settings
+    self.epoll = epoll
+    self.bell = bell
+    submissions = Submissions(bell: bell)
+    policy = PollPolicy(limitNanoseconds: settings.pollLimit.nanoseconds)
+    now = martlet_monotonic_nanoseconds()
+    receiveBuffer = .allocate(byteCount: max(4096, settings.receiveBufferBytes), alignment: 64)
+    chunks = ChunkPool(chunkBytes: max(256, settings.chunkBytes), kept: settings.keptChunks)
+    hasStopped.initialize(to: Atomic(0))
+    let status = martlet_epoll_add_edge(epoll, bell, UInt32(MARTLET_READABLE), EventLoop.bellToken)
+    if status < 0 {
+      closeDescriptors()
+      throw .system(-status, "watch", "an eventfd")
+    }
+    let started = startNetThread(name) { self.run() }
+    if started < 0 {
+      closeDescriptors()
+      throw .noThread("the event loop \"\(name)\"", -started)
+    }
+  }
+
+  deinit {
+    hasStopped.deinitialize(count: 1)
+    hasStopped.deallocate()
+    events.deallocate()
+    receiveBuffer.deallocate()
+    vector.deallocate()
+  }
+
+  // MARK: From any thread
+
+  /// Runs `work` on the loop's thread, after what was submitted before it. Many submissions make one wake-up.
+  /// - Returns: False when the loop was shut down; `work` is then dropped.
+  @discardableResult
+  package func execute(_ work: @escaping @Sendable () -> Void) -> Bool { submissions.add(work) }
+
+  /// Whether the caller is on the loop's thread.
+  package var isOnLoop: Bool { identity.load(ordering: .relaxed) == martlet_thread_identity() }
+
+  /// Ends the loop: what was submitted still runs, then every socket is closed and its owner told (`.stopped`), then
+  /// the thread ends. What connections had queued is dropped; `Connection.finish` them before. Returns at once.
+  package func shutdown() {
+    execute { [self] in isStopping = true }
+  }
+
+  /// Waits until the loop has closed all its descriptors. Not on the loop's thread.
+  package func waitUntilStopped() {
+    if isOnLoop { misuse("the event loop \"\(name)\" cannot wait for its own end") }
+    // Acquires all that the loop did; pairs with the store at the end of run().
+    while hasStopped.pointee.load(ordering: .acquiring) == 0 { martlet_futex_wait(hasStopped, 0) }
+  }
+
+  /// Stops the program unless the caller is on the loop's thread.
+  package func requireOnLoop(file: StaticString = #fileID, line: UInt = #line) {
+    if !isOnLoop { misuse("only the thread of the event loop \"\(name)\" may do this", file: file, line: line) }
+  }
+
+  // MARK: On the loop's thread
+
+  /// Calls `action` once, `delay` from now. Keep the timer to disarm it.
+  @discardableResult
+  package func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> LoopTimer {
+    let timer = LoopTimer(loop: self, action: action)
+    timer.arm(after: delay)
+    return timer
+  }
+
+  /// Sockets that the loop watches.
+  package var channelCount: Int { channels.count - freeSlots.count }
+
+  /// Takes `channel` in: it gets a token, and is told when the loop stops.
+  func enter(_ channel: Channel) {
+    let slot = freeSlots.popLast() ?? channels.count
+    if slot == channels.count {
+      channels.append(nil)
+      generations.append(0)
+    }
+    channels[slot] = channel
+    channel.token = UInt64(generations[slot]) << 32 | UInt64(slot)
+  }
+
+  /// Forgets `channel`; events of this turn that were meant for it are dropped. Its descriptor is not watched any more.
+  func leave(_ channel: Channel) {
+    if channel.token == Channel.unregistered { return }
+    let slot = Int(channel.token & 0xffff_ffff)
+    channels[slot] = nil
+    generations[slot] &+= 1
+    freeSlots.append(slot)
+    channel.token = Channel.unregistered
+  }
+
+  /// Watches `descriptor` for `channel`, which has entered; 0 or a negative errno.
+  func watch(_ channel: Channel, _ descriptor: Int32, waitsFor: UInt32) -> Int32 {
+    martlet_epoll_add(epoll, descriptor, waitsFor, channel.token)
+  }
+
+  func unwatch(_ descriptor: Int32) { _ = martlet_epoll_remove(epoll, descriptor) }
+
+  func change(_ channel: Channel, _ descriptor: Int32, waitsFor: UInt32) {
+    let status = martlet_epoll_change(epoll, descriptor, waitsFor, channel.token)
+    if status < 0 { misuse("epoll refuses a change of descriptor \(descriptor): error \(-status)") }
+  }
+
+  /// Calls `channel.endOfTurn` when this turn ends, once.
+  func mark(_ channel: Channel) {
+    if channel.isMarked { return }
+    channel.isMarked = true
+    marked.append(channel)
+  }
+
+  // MARK: The thread
+
+  private func run() {
+    identity.store(martlet_thread_identity(), ordering: .relaxed)
+    while !isStopping {
+      let count = waitForEvents()
+      now = martlet_monotonic_nanoseconds()
+      if count > 0 { handleEvents(count) }
+      if timers.count > 0 { fireTimers() }
+      runSubmissions()
+      endTurn()
+    }
+    stop()
+  }
+
+  private func handleEvents(_ count: Int) {
+    for index in 0..<count {
+      let event = events[index]
+      let slot = Int(event.token & 0xffff_ffff)
+      // The bell, or a channel that an earlier event of this turn closed.
+      guard slot < channels.count, let channel = channels[slot], channel.token == event.token else { continue }
+      channel.handle(event.happened)
+    }
+  }
+
+  private func fireTimers() {
+    // Timers that an action arms wait for the next turn, so that sockets get theirs in between.
+    let sequence = timers.sequence
+    while let timer = timers.popDue(now: now, sequence: sequence) { timer.action() }
+  }
+
+  private func runSubmissions() {
+    // Acquires nothing by itself; the lock in take() does.
+    guard submissions.isPending.load(ordering: .relaxed) else { return }
+    submissions.take(&running)
+    for work in running { work() }
+    running.removeAll(keepingCapacity: true)
+  }
+
+  private func endTurn() {
+    // A flush or the word that a connection was closed may make others send; a few rounds, then the next turn.
+    for _ in 0..<4 where !marked.isEmpty {
+      swap(&marked, &ending)
+      for channel in ending {
+        channel.isMarked = false
+        channel.endOfTurn()
+      }
+      ending.removeAll(keepingCapacity: true)
+    }
+  }
+
+  private func stop() {
+    repeat {
+      runSubmissions()
+      endTurn()
+      for channel in channels { channel?.loopStops() }
+      endTurn()
+    } while !marked.isEmpty || channelCount > 0 || !submissions.closeIfEmpty()
+    timers.removeAll()
+    chunks.removeAll()
+    closeDescriptors()
+    // The system gives the number to another thread when this one has ended.
+    identity.store(0, ordering: .relaxed)
+    // Publishes all that the loop did; pairs with the load in waitUntilStopped(). Nothing of `self` but the word is
+    // touched after it, and the thread still holds a reference.
+    hasStopped.pointee.store(1, ordering: .releasing)
+    martlet_futex_wake(hasStopped, Int32.max)
+  }
+
+  private func closeDescriptors() {
+    close(epoll)
+    close(bell)
+  }
+
+  // MARK: Waiting
+
+  private func waitForEvents() -> Int {
+    if !marked.isEmpty || submissions.isPending.load(ordering: .relaxed) { return look() }
+    let start = martlet_monotonic_nanoseconds()
+    let due = timers.next ?? .max
+    if due <= start { return look() }
+    var polled = false
+    if policy.polls {
+      polled = true
+      let (count, ended) = poll(from: start, due: due)
+      if ended { return count }
+    }
+    // README.md section 2: after this, who submits rings the bell.
+    guard submissions.prepareToSleep() else { return look() }
+    sleeps += 1
+    let nanoseconds = due == .max ? -1 : Int64(min(due - min(due, martlet_monotonic_nanoseconds()), 1 << 60))
+    let count = wait(nanoseconds)
+    submissions.wokeUp()
+    if !polled, count > 0 { policy.slept(martlet_monotonic_nanoseconds() - start) }
+    return count
+  }
+
+  /// Looks for events for a while. `ended` when there is something to do.
+  private func poll(from start: UInt64, due: UInt64) -> (count: Int, ended: Bool) {
+    var time = start
+    defer { polledNanoseconds += time - start }
+    let end = min(due, start + policy.limit)
+    while true {
+      let count = look()
+      if count > 0 || submissions.isPending.load(ordering: .relaxed) {
+        policy.found()
+        return (count, true)
+      }
+      let before = martlet_monotonic_nanoseconds()
+      sched_yield()
+      time = martlet_monotonic_nanoseconds()
+      // Giving the processor away took as long as another thread's turn: it is needed elsewhere.
+      if time - before > EventLoop.crowdedNanoseconds {
+        policy.crowded()
+        return (0, false)
+      }
+      if time >= end {
+        if time >= due { return (0, true) }
+        policy.pollingFailed()
+        return (0, false)
+      }
+    }
+  }
+
+  /// A yield that nobody answers takes less than a microsecond; an interrupt, a few.
+  private static let crowdedNanoseconds: UInt64 = 20_000
+
+  private func look() -> Int { wait(0) }
+
+  private func wait(_ nanoseconds: Int64) -> Int {
+    let count = martlet_epoll_wait(epoll, events, Int32(EventLoop.eventCapacity), nanoseconds)
+    if count < 0 { misuse("epoll fails with error \(-count)") }
+    return Int(count)
+  }
+}
