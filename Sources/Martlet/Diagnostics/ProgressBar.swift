@@ -13,7 +13,7 @@ import Synchronization
 /// `@unchecked Sendable`: all properties are constant or atomic, except `thread`, which `start` sets before any other
 /// thread can have this object.
 package final class ProgressBar: @unchecked Sendable {
-  private let progress: RunProgress
+  private let line: @Sendable (_ elapsedSeconds: Double, _ width: Int) -> String
   private let descriptor: Int32
   private let isTerminal: Bool
   private let delayMilliseconds: Int32
@@ -23,9 +23,14 @@ package final class ProgressBar: @unchecked Sendable {
   private var thread = pthread_t()
   private let isRunning = Atomic<Bool>(false)
 
-  /// - Parameter delayMilliseconds: Nothing is shown of a run that is over before.
-  package init(_ progress: RunProgress, descriptor: Int32, delayMilliseconds: Int) {
-    self.progress = progress
+  /// - Parameters:
+  ///   - delayMilliseconds: Nothing is shown of a run that is over before.
+  ///   - line: What there is to say after so many seconds, at most `width` columns wide. Called on a thread of the bar.
+  package init(
+    descriptor: Int32, delayMilliseconds: Int,
+    line: @escaping @Sendable (_ elapsedSeconds: Double, _ width: Int) -> String
+  ) {
+    self.line = line
     self.descriptor = descriptor
     self.delayMilliseconds = Int32(clamping: delayMilliseconds)
     isTerminal = isatty(descriptor) == 1
@@ -71,20 +76,15 @@ package final class ProgressBar: @unchecked Sendable {
     var pause = delayMilliseconds
     while !isWoken(after: pause) {
       pause = isTerminal ? 100 : 1000
-      var line = ProgressLine()
-      line.bytes = progress.bytes.load(ordering: .relaxed)
-      line.totalBytes = progress.totalBytes.load(ordering: .relaxed)
-      line.partitions = progress.partitions.load(ordering: .relaxed)
-      line.totalPartitions = progress.totalPartitions.load(ordering: .relaxed)
       let elapsed = (ContinuousClock.now - begin).components
-      line.elapsedSeconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+      let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
       if isTerminal {
         let columns = Int(martlet_terminal_columns(descriptor))
         // The last column stays free: some terminals wrap when it is filled.
-        put("\r" + line.text(width: (columns > 0 ? columns : 80) - 1) + "\u{1B}[K")
+        put("\r" + line(seconds, (columns > 0 ? columns : 80) - 1) + "\u{1B}[K")
         isShown = true
       } else {
-        put(line.text(width: 200) + "\n")
+        put(line(seconds, 200) + "\n")
       }
     }
     if isShown { put("\r\u{1B}[K") }

@@ -1,5 +1,3 @@
-package import MartletTable
-
 /// Writes a record in the trace event format that Perfetto and chrome://tracing open.
 ///
 /// Format: "Trace Event Format" of the Chromium project. Complete events (`X`) for the tasks, a track a thread; counters
@@ -16,15 +14,15 @@ package struct TraceWriter {
     self.program = program
   }
 
-  /// Writes the whole file.
-  package mutating func write(to output: any OutputTarget) throws(TableError) {
+  /// Writes the whole file, piece by piece and in order, to what takes all of the bytes that it is given.
+  package mutating func write(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
     put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")
     metadata("process_name", thread: nil, program)
     for thread in 0..<max(record.threads, (record.spans.map(\.thread).max() ?? -1) + 1) {
       metadata("thread_name", thread: thread, "thread \(thread)")
       try flush(to: output, atLeast: 1 << 16)
     }
-    let labels = record.labels.map(Self.quoted)
+    let labels = record.labels.map(JSON.string)
     for span in record.spans {
       event("X", thread: span.thread, at: span.begin, name: labels[span.label])
       put(",\"dur\":")
@@ -38,7 +36,7 @@ package struct TraceWriter {
     try flush(to: output, atLeast: 0)
   }
 
-  private mutating func counters(to output: any OutputTarget) throws(TableError) {
+  private mutating func counters(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
     var steps: [(time: UInt64, running: Int, span: Int)] = []
     steps.reserveCapacity(record.spans.count * 2)
     for (index, span) in record.spans.enumerated() {
@@ -75,7 +73,7 @@ package struct TraceWriter {
     separate()
     put("{\"ph\":\"M\",\"pid\":1,")
     if let thread { put("\"tid\":\(thread + 1),") }
-    put("\"name\":\"\(name)\",\"args\":{\"name\":\(Self.quoted(value))}}")
+    put("\"name\":\"\(name)\",\"args\":{\"name\":\(JSON.string(value))}}")
   }
 
   /// Begins an event; its arguments and the closing brace follow.
@@ -99,29 +97,9 @@ package struct TraceWriter {
     put("\(nanoseconds / 1000).\(fraction < 10 ? "00" : fraction < 100 ? "0" : "")\(fraction)")
   }
 
-  private mutating func flush(to output: any OutputTarget, atLeast least: Int) throws(TableError) {
+  private mutating func flush(to output: (UnsafeRawBufferPointer) throws -> Void, atLeast least: Int) rethrows {
     guard text.count >= least else { return }
-    var failure: TableError?
-    text.withUnsafeBytes { bytes in
-      do throws(TableError) { try output.write(bytes) } catch { failure = error }
-    }
+    try text.withUnsafeBytes(output)
     text.removeAll(keepingCapacity: true)
-    if let failure { throw failure }
-  }
-
-  /// A JSON string.
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
   }
 }

@@ -60,7 +60,7 @@ package final class PlannedQuery {
   /// - Throws: `TableError`; `RunCancelled` when `progress` asked for it.
   package func run(
     format: OutputFormat, width: Int, output: any OutputTarget, progress: RunProgress, record: Bool
-  ) throws -> RunReport {
+  ) throws -> TableReport {
     let recorder = record ? RunRecorder() : nil
     let runner = QueryRunner(
       files: files, layout: layout, executor: executor, progress: progress,
@@ -68,7 +68,7 @@ package final class PlannedQuery {
       recorder: recorder)
     let writer = ResultWriter(format: format, width: width, output: output)
     progress.totalBytes.store(files.totalBytes ?? 0, ordering: .relaxed)
-    var report = RunReport()
+    var report = TableReport()
     do {
       try settle(runner, writer, format)
     } catch let failure as TaskFailure {
@@ -149,7 +149,7 @@ package final class PlannedQuery {
 }
 
 /// What there is to say of a run that is over.
-package struct RunReport: Sendable {
+package struct TableReport: Sendable {
   /// One line each, for standard error.
   package var notes: [String] = []
   /// What the tasks did and when, where that was recorded.

@@ -31,6 +31,17 @@ package final class RunProgress: Sendable {
 
   package init() {}
 
+  /// How far it is, as a line.
+  package func line(elapsedSeconds: Double) -> ProgressLine {
+    var line = ProgressLine()
+    line.bytes = bytes.load(ordering: .relaxed)
+    line.totalBytes = totalBytes.load(ordering: .relaxed)
+    line.partitions = partitions.load(ordering: .relaxed)
+    line.totalPartitions = totalPartitions.load(ordering: .relaxed)
+    line.elapsedSeconds = elapsedSeconds
+    return line
+  }
+
   /// Stops the run.
   package func cancel() { cancellation.cancel() }
 }

@@ -57,7 +57,7 @@ struct QueryCommand {
     let bar = progressChoice.start(progress)
     defer { bar?.stop() }
     let destination = try Destination(outputName) { bar?.stop() }
-    let report = try destination.complete { () throws -> RunReport in
+    let report = try destination.complete { () throws -> TableReport in
       guard printsTypes else { return try run(planned, into: destination.target, as: format, progress) }
       let schema = MemoryOutput()
       let report = try run(planned, into: schema, as: .csv, progress)
@@ -71,7 +71,7 @@ struct QueryCommand {
 
   private func run(
     _ planned: PlannedQuery, into target: any OutputTarget, as format: OutputFormat, _ progress: RunProgress
-  ) throws -> RunReport {
+  ) throws -> TableReport {
     let columns = outputName == nil || outputName == "-" ? Int(martlet_terminal_columns(1)) : 0
     return try planned.run(
       format: format, width: columns, output: target, progress: progress, record: recording.isWanted)
