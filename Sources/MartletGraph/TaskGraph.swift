@@ -35,7 +35,7 @@ public final class TaskGraph: @unchecked Sendable {
 
   init(
     columns: consuming TaskColumns, labels: LabelTable, contents: [(task: UInt32, content: TaskContent)],
-    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32
+    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder
   ) {
     let count = columns.count
     self.count = count
@@ -53,6 +53,14 @@ public final class TaskGraph: @unchecked Sendable {
     countDependents(count, columns.dependencies, columns.dependencyCount, dependentStarts)
     depthFirstOrder(count, columns.ends, columns.dependencies, dependentStarts, order)
     fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
+    if ordering == .leastMemory {
+      let shape = GraphShape(
+        count: count, starts: columns.ends, dependencies: columns.dependencies, dependentStarts: dependentStarts,
+        dependents: dependents)
+      if LeastMemoryOrder.search(shape, order) {
+        fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
+      }
+    }
     var (roots, sinks) = (0, 0)
     for task in 0..<count {
       if dependencyStarts[task] == dependencyStarts[task &+ 1] { roots &+= 1 }
@@ -76,6 +84,21 @@ public final class TaskGraph: @unchecked Sendable {
     dependentStarts.deallocate()
     dependents.deallocate()
     roots.deallocate()
+  }
+
+  /// How many results are alive while one thread runs all tasks in their order.
+  ///
+  /// O(tasks + dependencies).
+  public func liveResults() -> LiveResults {
+    let scratch: UnsafeMutablePointer<UInt32> = allocated(count)
+    defer { scratch.deallocate() }
+    return LiveResults(shape, order, scratch)
+  }
+
+  var shape: GraphShape {
+    GraphShape(
+      count: count, starts: dependencyStarts, dependencies: dependencies, dependentStarts: dependentStarts,
+      dependents: dependents)
   }
 
   /// The key of a task of this graph.
