@@ -160,7 +160,6 @@ final class QueryRunner {
     let groups = GroupPlan(
       partials,
       options: GroupFinishOptions(
-        // Merging is sorting here, so that the order of the keys costs nothing, and any order will do for `unordered`.
         names: finish.keyNames + finish.slots.map(\.name), keyTypes: finish.keyTypes),
       reader: ParsedKeyCells())
     let placed = try FinishGraphs.placing(groups, parts: partials.count).run(executor, options, recorder)

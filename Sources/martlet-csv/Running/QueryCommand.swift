@@ -116,9 +116,8 @@ struct QueryCommand {
       return .select(sort: sort, limit: limit)
     case .group:
       let aggregates = arguments.has(.agg) ? arguments.all(.agg) : ["count(*)"]
-      return .group(
-        by: try arguments.columns(.by) ?? [], aggregates: aggregates, sort: sort, limit: limit,
-        isOrdered: !arguments.has(.unordered))
+      // Merging is sorting, so that the order costs nothing, and any order will do for --unordered.
+      return .group(by: try arguments.columns(.by) ?? [], aggregates: aggregates, sort: sort, limit: limit)
     case .generate:
       throw UsageError("generate reads no file", remedy: "martlet-csv generate --help")
     }

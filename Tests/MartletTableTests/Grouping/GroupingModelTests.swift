@@ -120,10 +120,9 @@ import Testing
       Self.cuts(&random, count: count).map {
         try spec.partial(of: table, $0, batch: [1, 7, 700, 2048].randomElement(using: &random)!, tuning: tuning)
       }, &random)
-    let isOrdered = Bool.random(using: &random)
-    let result = try GroupPlan(parts, options: spec.options(isOrdered: isOrdered), reader: TestCellReader()).finish()
+    let result = try GroupPlan(parts, options: spec.options(), reader: TestCellReader()).finish()
     let model = GroupModel(spec, table)
-    let expected = model.rows(isOrdered: isOrdered)
+    let expected = model.rows()
     #expect(result.keyTypes == model.keyTypes, "seed \(seed)")
     let rows = result.frame.rows
     try #require(rows.count == expected.count, "seed \(seed)")
