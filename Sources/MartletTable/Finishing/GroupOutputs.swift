@@ -1,6 +1,9 @@
 /// Computes the outputs of a grouping from its keys and aggregates: `max(v1) - min(v2)` from the slots of the two.
 package struct GroupOutputs: Sendable {
   private let finish: GroupFinish
+  /// Rows that are written at a time: so few that the dictionary entries that their keys are in stay in the first-level
+  /// cache between the pass that looks at their lengths and the one that copies their bytes.
+  private static let writtenBatch = 256
 
   package init(_ finish: GroupFinish) { self.finish = finish }
 
@@ -31,7 +34,7 @@ package struct GroupOutputs: Sendable {
     let arena = TextArena()
     var row = 0
     while row < groups.count {
-      let rows = row..<min(row + Batch.capacity, groups.count)
+      let rows = row..<min(row + Self.writtenBatch, groups.count)
       arena.reset()
       for (column, vector) in keys.enumerated() { groups.fillKey(column, rows, into: vector) }
       for (column, vector) in zip(outputs, vectors[keys.count...]) { column.copy(rows, to: vector, arena: arena) }

@@ -82,6 +82,7 @@ import Testing
     tuning.directBits = [0, 3, 20].randomElement(using: &random)!
     tuning.hashMask = [0, 0xc000_0000, .max].randomElement(using: &random)!
     tuning.pendingValues = [1, 64, 1 << 18].randomElement(using: &random)!
+    tuning.repeatedGroups = [1, 20, 1 << 17].randomElement(using: &random)!
     tuning.topInline = [1, 16].randomElement(using: &random)!
     return tuning
   }
