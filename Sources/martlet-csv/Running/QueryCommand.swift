@@ -24,6 +24,7 @@ struct QueryCommand {
     options.threads = try arguments.threads()
     options.partitionBytes = try arguments.bytes(.partition)
     options.memoryBytes = try arguments.bytes(.memory)
+    options.endsProcess = true
     self.options = options
     outputName = arguments.value(.output)
     let isSeen = (outputName == nil || outputName == "-") && Destination.isTerminal
