@@ -64,7 +64,7 @@ package final class PlannedQuery {
     let recorder = record ? RunRecorder() : nil
     let runner = QueryRunner(
       files: files, layout: layout, executor: executor, progress: progress,
-      memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)),
+      memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)), endsProcess: options.endsProcess,
       recorder: recorder)
     let writer = ResultWriter(format: format, width: width, output: output)
     progress.totalBytes.store(files.totalBytes ?? 0, ordering: .relaxed)

@@ -25,6 +25,8 @@ final class QueryRunner {
   /// For passes whose results are written one after the other: when the output is slow, scans wait for it.
   private let streamingOptions: RunOptions
   private let holdBytes: Int
+  /// Whether what a finished result was made of may be left to the end of the process.
+  private let endsProcess: Bool
 
   /// What a scan takes besides its records, and about what a written range of groups takes.
   private static let streamedPieceBytes = 16 << 20
@@ -40,9 +42,10 @@ final class QueryRunner {
 
   init(
     files: TableFiles, layout: PartitionLayout, executor: ThreadPoolExecutor, progress: RunProgress,
-    memory: MemoryLimit?, recorder: RunRecorder?
+    memory: MemoryLimit?, endsProcess: Bool, recorder: RunRecorder?
   ) {
     self.files = files
+    self.endsProcess = endsProcess
     self.layout = layout
     self.executor = executor
     self.recorder = recorder
@@ -160,7 +163,6 @@ final class QueryRunner {
     let groups = GroupPlan(
       partials,
       options: GroupFinishOptions(
-        // Merging is sorting here, so that the order of the keys costs nothing, and any order will do for `unordered`.
         names: finish.keyNames + finish.slots.map(\.name), keyTypes: finish.keyTypes),
       reader: ParsedKeyCells())
     let placed = try FinishGraphs.placing(groups, parts: partials.count).run(executor, options, recorder)
@@ -175,6 +177,8 @@ final class QueryRunner {
     let gate = writer.gate(rows, holdBytes: nil)
     _ = try FinishGraphs.written(placed.shards, outputs, rows, gate).run(executor, streamingOptions, recorder)
     try gate.finish()
+    // The shards hold everything there is. Not before here: a run that fails may be repeated.
+    if endsProcess { _ = Unmanaged.passRetained(placed.shards) }
   }
 
   private func rowWriter(_ plan: ScanPlan) throws(TableError) -> RowWriter {

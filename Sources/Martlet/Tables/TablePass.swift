@@ -99,7 +99,8 @@ struct TablePass {
     guard let before else {
       return builder.task("write", linked) { try gate.take($0.result) }
     }
-    return builder.task("write", linked, before) { [sink = plan.sink] linked, before in
+    // The chain comes first, so that the depth-first order writes each partition before it scans the next but one.
+    return builder.task("write", before, linked) { [sink = plan.sink] before, linked in
       try ScanResult.merge([before, try gate.take(linked.result)], sink: sink)
     }
   }

@@ -24,6 +24,7 @@ struct QueryCommand {
     options.threads = try arguments.threads()
     options.partitionBytes = try arguments.bytes(.partition)
     options.memoryBytes = try arguments.bytes(.memory)
+    options.endsProcess = true
     self.options = options
     outputName = arguments.value(.output)
     let isSeen = (outputName == nil || outputName == "-") && Destination.isTerminal
@@ -116,9 +117,8 @@ struct QueryCommand {
       return .select(sort: sort, limit: limit)
     case .group:
       let aggregates = arguments.has(.agg) ? arguments.all(.agg) : ["count(*)"]
-      return .group(
-        by: try arguments.columns(.by) ?? [], aggregates: aggregates, sort: sort, limit: limit,
-        isOrdered: !arguments.has(.unordered))
+      // Merging is sorting, so that the order costs nothing, and any order will do for --unordered.
+      return .group(by: try arguments.columns(.by) ?? [], aggregates: aggregates, sort: sort, limit: limit)
     case .generate:
       throw UsageError("generate reads no file", remedy: "martlet-csv generate --help")
     }
