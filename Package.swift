@@ -26,6 +26,7 @@ let package = Package(
     .target(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
       exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
+    .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -47,6 +48,9 @@ let package = Package(
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
     .testTarget(
       name: "MartletEngineTests", dependencies: ["TestSupport", "MartletEngine", "MartletGraph"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletProtocolTests", dependencies: ["TestSupport", "MartletProtocol", "MartletBytes"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(
