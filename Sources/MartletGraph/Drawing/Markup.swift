@@ -12,7 +12,7 @@ package enum Markup {
       case ">": escaped += "&gt;"
       case "\"": escaped += "&quot;"
       case "'": escaped += "&#39;"
-      case "\t", "\n", "\r": escaped += " "
+      case "\t", "\n", "\r", "\u{2028}", "\u{2029}": escaped += " "
       case "\0"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{202a}"..."\u{202e}", "\u{2066}"..."\u{2069}", "\u{fffe}",
         "\u{ffff}":
         escaped += "\u{fffd}"

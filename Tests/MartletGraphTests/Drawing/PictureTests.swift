@@ -14,41 +14,11 @@ import Testing
     return builder.build()
   }
 
-  /// The tags of an XML text, which has to be well-formed: no stray `<` or `&`, each element closed in its turn.
-  static func tags(of xml: String) throws -> [String] {
-    struct Malformed: Error { let rest: String }
-    var open: [String] = []
-    var tags: [String] = []
-    var rest = xml[...]
-    while let next = rest.firstIndex(where: { $0 == "<" || $0 == "&" }) {
-      rest = rest[next...]
-      if rest.hasPrefix("&") {
-        guard ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"].contains(where: rest.hasPrefix) else {
-          throw Malformed(rest: String(rest.prefix(60)))
-        }
-        rest = rest.dropFirst()
-        continue
-      }
-      guard let end = rest.firstIndex(of: ">") else { throw Malformed(rest: String(rest)) }
-      let tag = rest[..<end].dropFirst()
-      rest = rest[end...].dropFirst()
-      let name = String(tag.prefix { $0 != " " && $0 != "/" || tag.first == "/" && $0 == "/" })
-      if tag.first == "/" {
-        guard open.popLast() == String(name.dropFirst()) else { throw Malformed(rest: String(tag)) }
-        continue
-      }
-      tags.append(name)
-      if tag.last != "/" { open.append(name) }
-    }
-    guard open.isEmpty else { throw Malformed(rest: "not closed: \(open)") }
-    return tags
-  }
-
   @Test func `a picture has a box and a tooltip a task, and draws a signal as a dashed line`() throws {
     let graph = small()
     #expect(graph.count == 5)
     let svg = graph.svg()
-    let tags = try Self.tags(of: svg)
+    let tags = try MarkupTags.names(of: svg)
     // Four tasks and the swatches of four labels; a title each, and one of the whole.
     #expect(tags.count { $0 == "rect" } == 8)
     #expect(tags.count { $0 == "title" } == 5)
@@ -88,7 +58,7 @@ import Testing
     ]
     for label in labels { _ = builder.task(label) { 1 } }
     let svg = builder.build().svg()
-    _ = try Self.tags(of: svg)
+    _ = try MarkupTags.names(of: svg)
     #expect(!svg.contains("script>") && !svg.contains("<!--"))
     #expect(svg.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && $0.value != 0x7f && $0.value != 0x202e })
     #expect(svg.contains(">" + String(repeating: "m", count: 23) + "…<"))
@@ -124,7 +94,7 @@ import Testing
     #expect(graph.svg(coloring: .order).contains("· order 0</title>"))
     for coloring in [GraphColoring.state([]), .duration([]), .memory([]), .duration([0, 0, 0, 0, 0]), .memory([-5])] {
       let svg = graph.svg(coloring: coloring)
-      _ = try Self.tags(of: svg)
+      _ = try MarkupTags.names(of: svg)
       #expect(svg.contains(Color.neutral.text) || svg.contains(Color.ofScale(0).text))
     }
   }
@@ -134,7 +104,7 @@ import Testing
     var last = builder.task("begin") { 0 }
     for index in 0..<400 { last = builder.task(index % 2 == 0 ? "even" : "odd", last) { $0 + 1 } }
     let svg = builder.build().svg(coloring: .duration([UInt64](repeating: 1000, count: 401)))
-    _ = try Self.tags(of: svg)
+    _ = try MarkupTags.names(of: svg)
     #expect(svg.contains("<title>even × 200 · duration 200 µs</title>"))
     #expect(svg.contains(">× 200 · 200 µs</text>"))
     #expect(svg.contains(">199</text>"))
@@ -158,7 +128,7 @@ import Testing
     for index in 0..<120 { nodes.append(builder.task("task", all: nodes) { _ in index }) }
     let svg = builder.build().svg()
     #expect(svg.contains("× 120") && svg.utf8.count < 4000)
-    _ = try Self.tags(of: svg)
+    _ = try MarkupTags.names(of: svg)
   }
 
   @Test func `lines that two tasks have in common are one`() {
