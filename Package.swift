@@ -27,6 +27,7 @@ let package = Package(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
       exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
     .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -53,6 +54,9 @@ let package = Package(
     .testTarget(
       name: "MartletProtocolTests", dependencies: ["TestSupport", "MartletProtocol", "MartletBytes"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MartletSchedulerTests",
+      dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(
