@@ -10,9 +10,8 @@ enum FinishGraphs {
     let graph: TaskGraph
     let node: Node<Value>
 
-    func run(_ executor: any Executor, _ options: RunOptions, _ recorder: RunRecorder?) throws -> Value {
-      recorder?.note(graph)
-      return try executor.run(graph, output: node, options: options)
+    func run(_ executor: any Executor, _ options: RunOptions) throws -> Value {
+      try executor.run(graph, output: node, options: options)
     }
   }
 

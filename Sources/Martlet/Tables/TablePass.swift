@@ -11,7 +11,6 @@ struct TablePass {
   let executor: any Executor
   let services: ScanServices
   let options: RunOptions
-  let recorder: RunRecorder?
   /// Takes written records in their order; nil for plans that write none.
   let gate: OutputGate?
 
@@ -25,7 +24,6 @@ struct TablePass {
       let partitions = cursor.nextRound()
       if partitions.isEmpty { break }
       let round = graph(partitions, after: chain, merging: whole)
-      recorder?.note(round.graph)
       let results = try executor.run(
         round.graph, outputs: round.tree.parts.map(\.erased) + [round.chain.erased], options: options)
       whole = round.tree.map { results[$0] }
