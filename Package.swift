@@ -27,6 +27,7 @@ let package = Package(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
       exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
     .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -43,6 +44,8 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
+    .executableTarget(
+      name: "run-report", dependencies: ["Martlet"], path: "Samples/RunReport", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
@@ -51,6 +54,9 @@ let package = Package(
     .testTarget(
       name: "MartletProtocolTests", dependencies: ["TestSupport", "MartletProtocol", "MartletBytes"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MartletSchedulerTests",
+      dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(

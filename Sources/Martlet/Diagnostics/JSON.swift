@@ -8,8 +8,8 @@ package enum JSON {
       case "\"": quoted += "\\\""
       case "\\": quoted += "\\\\"
       // Control characters must be escaped. `<` need not, but `</script>` and `<!--` mean something to HTML; so do U+2028 and
-      // U+2029, which end a line, to JavaScript before 2019.
-      case "<", "\u{2028}", "\u{2029}", "\u{7f}", "\0"..."\u{1f}":
+      // U+2029, which end a line, to JavaScript before 2019, and U+202A to U+202E turn the direction of writing round.
+      case "<", "\u{2028}", "\u{2029}", "\u{202a}"..."\u{202e}", "\u{7f}", "\0"..."\u{1f}":
         let digits = String(scalar.value, radix: 16)
         quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
       default: quoted.unicodeScalars.append(scalar)

@@ -10,6 +10,9 @@ package struct ExecutionOptions: Sendable {
   package var partitionBytes: Int?
   /// The resident set to stay below; nil for no limit.
   package var memoryBytes: Int?
+  /// Whether the process ends with the run: then the system takes the memory of a large result back at once, and it is
+  /// not freed piece by piece.
+  package var endsProcess = false
 
   package init() {}
 }

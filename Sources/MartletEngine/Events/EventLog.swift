@@ -14,7 +14,7 @@ public final class EventLog: @unchecked Sendable {
   @TaskLocal public static var current: EventLog?
 
   private let capacity: Int
-  private let observer: (any RunObserver)?
+  package let observer: (any RunObserver)?
   private let lock = Lock()
   private let reading = Lock()
   private var rings: [EventRing] = []

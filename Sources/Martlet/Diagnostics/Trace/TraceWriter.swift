@@ -1,30 +1,43 @@
 /// Writes a record in the trace event format that Perfetto and chrome://tracing open.
 ///
-/// Format: "Trace Event Format" of the Chromium project. Complete events (`X`) for the tasks, a track a thread; counters
-/// (`C`) for the tasks that run and the bytes read and written so far; metadata (`M`) for the names. Times are
-/// microseconds since the run began, with nanoseconds behind the point.
-package struct TraceWriter {
+/// Format: "Trace Event Format" of the Chromium project. Complete events (`X`) for the tasks, a track a thread (more where tasks
+/// of a thread overlap); counters (`C`) for the tasks that run, the bytes read and written so far, and memory; metadata (`M`)
+/// for the names. Times are microseconds since the run began, with nanoseconds behind the point.
+public struct TraceWriter: Sendable {
   private let record: RunRecord
   private let program: String
   private var text: [UInt8] = []
   private var isFirst = true
 
-  package init(_ record: RunRecord, program: String) {
+  /// - Parameter program: What the trace is called.
+  public init(_ record: RunRecord, program: String = "martlet") {
     self.record = record
     self.program = program
+  }
+
+  /// Creates or replaces a file.
+  ///
+  /// - Throws: `DiagnosticsFileError`.
+  public func write(toFile path: String) throws {
+    var writer = self
+    try TextFile.write(path) { put in try writer.write(to: put) }
   }
 
   /// Writes the whole file, piece by piece and in order, to what takes all of the bytes that it is given.
   package mutating func write(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
     put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")
     metadata("process_name", thread: nil, program)
-    for thread in 0..<max(record.threads, (record.spans.map(\.thread).max() ?? -1) + 1) {
-      metadata("thread_name", thread: thread, "thread \(thread)")
+    let rows = SpanRows(record.spans, threads: record.threads)
+    var tracks = [Int?](repeating: nil, count: record.spans.count)
+    for (track, row) in rows.rows.enumerated() {
+      metadata("thread_name", thread: track, SpanRows.name(of: row))
+      for span in row.spans { tracks[span] = track }
       try flush(to: output, atLeast: 1 << 16)
     }
     let labels = record.labels.map(JSON.string)
-    for span in record.spans {
-      event("X", thread: span.thread, at: span.begin, name: labels[span.label])
+    for (number, span) in record.spans.enumerated() {
+      guard let track = tracks[number] else { continue }
+      event("X", thread: track, at: span.begin, name: labels[span.label])
       put(",\"dur\":")
       put(microseconds: span.end >= span.begin ? span.end - span.begin : 0)
       put(",\"args\":{\"bytes in\":\(span.bytesIn),\"bytes out\":\(span.bytesOut)")
@@ -32,6 +45,7 @@ package struct TraceWriter {
       try flush(to: output, atLeast: 1 << 16)
     }
     try counters(to: output)
+    try memory(to: output)
     put("\n]}\n")
     try flush(to: output, atLeast: 0)
   }
@@ -65,6 +79,19 @@ package struct TraceWriter {
         put(",\"args\":{\"read\":\(bytesIn),\"written\":\(bytesOut)}}")
       }
       shown = (running, bytesIn, bytesOut)
+      try flush(to: output, atLeast: 1 << 16)
+    }
+  }
+
+  private mutating func memory(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    for sample in record.samples {
+      event("C", thread: nil, at: sample.time, name: "\"resident memory\"")
+      put(",\"args\":{\"bytes\":\(sample.residentBytes)}}")
+      try flush(to: output, atLeast: 1 << 16)
+    }
+    for step in LiveBytes(record).steps {
+      event("C", thread: nil, at: step.time, name: "\"live results\"")
+      put(",\"args\":{\"bytes\":\(step.bytes)}}")
       try flush(to: output, atLeast: 1 << 16)
     }
   }
