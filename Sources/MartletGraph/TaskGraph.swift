@@ -54,7 +54,7 @@ public final class TaskGraph: @unchecked Sendable {
     depthFirstOrder(count, columns.ends, columns.dependencies, dependentStarts, order)
     fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
     if ordering == .leastMemory {
-      let shape = GraphShape(
+      let shape = OrderShape(
         count: count, starts: columns.ends, dependencies: columns.dependencies, dependentStarts: dependentStarts,
         dependents: dependents)
       if LeastMemoryOrder.search(shape, order) {
@@ -95,8 +95,8 @@ public final class TaskGraph: @unchecked Sendable {
     return LiveResults(shape, order, scratch)
   }
 
-  var shape: GraphShape {
-    GraphShape(
+  var shape: OrderShape {
+    OrderShape(
       count: count, starts: dependencyStarts, dependencies: dependencies, dependentStarts: dependentStarts,
       dependents: dependents)
   }

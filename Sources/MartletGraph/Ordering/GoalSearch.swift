@@ -37,8 +37,8 @@ struct GoalSearch {
     heap.reserveCapacity(64)
   }
 
-  /// Fills the scratch's order. Nil when it took more than `budget` steps.
-  mutating func search(_ beginning: Beginning, budget: inout Int) -> EagerRun? {
+  /// Fills the scratch's order. Nil when it took more than `budget` steps, or `ceiling` results are alive.
+  mutating func search(_ beginning: Beginning, below ceiling: Int, budget: inout Int) -> EagerRun? {
     let scratch = scratch
     let shape = scratch.shape
     arrangeGoals(beginning)
@@ -65,7 +65,7 @@ struct GoalSearch {
         goal = Int(scratch.goals[nextGoal])
       }
       pursue(goal, &run, &budget)
-      if budget < 0 { return nil }
+      if budget < 0 || run.peak >= ceiling { return nil }
     }
     return run
   }
@@ -109,7 +109,9 @@ struct GoalSearch {
     for rank in before..<run.written {
       let task = Int(scratch.order[rank])
       let effort = UInt64(scratch.effort[task])
-      for place in scratch.shape.outputs(task) { scratch.missingEffort[Int(scratch.shape.dependents[place])] &-= effort }
+      for place in scratch.shape.outputs(task) {
+        scratch.missingEffort[Int(scratch.shape.dependents[place])] &-= effort
+      }
     }
   }
 
@@ -125,7 +127,9 @@ struct GoalSearch {
       age = scratch.touched[task]
     case .newest: age = ~clock
     case .random(let seed):
-      if scratch.touched[task] == 0 { scratch.touched[task] = UInt32(truncatingIfNeeded: mixed(seed ^ UInt64(task))) | 1 }
+      if scratch.touched[task] == 0 {
+        scratch.touched[task] = UInt32(truncatingIfNeeded: mixed(seed ^ UInt64(task))) | 1
+      }
       age = scratch.touched[task]
     }
     let key: UInt64

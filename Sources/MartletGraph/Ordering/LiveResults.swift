@@ -9,7 +9,7 @@ public struct LiveResults: Sendable, Equatable {
   public let mean: Double
 
   /// Runs through `order`. O(tasks + dependencies).
-  init(_ shape: GraphShape, _ order: UnsafePointer<UInt32>, _ scratch: UnsafeMutablePointer<UInt32>) {
+  init(_ shape: OrderShape, _ order: UnsafePointer<UInt32>, _ scratch: UnsafeMutablePointer<UInt32>) {
     var alive = 0
     var peak = 0
     var sum = 0
@@ -31,7 +31,7 @@ public struct LiveResults: Sendable, Equatable {
 }
 
 /// A graph as flat arrays, for those who only look at its shape. Does not own them.
-struct GraphShape {
+struct OrderShape {
   let count: Int
   /// The dependencies of task `t` stand at `starts[t] ..< starts[t + 1]`.
   let starts: UnsafePointer<UInt32>

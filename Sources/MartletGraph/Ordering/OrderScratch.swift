@@ -1,6 +1,6 @@
 /// Memory for the search of an order: some words a task, allocated once and used by all candidates.
 final class OrderScratch {
-  let shape: GraphShape
+  let shape: OrderShape
   /// Dependencies of each task, those that need the most memory first: `need`. Rows as in `shape`.
   let sorted: UnsafeMutablePointer<UInt32>
   /// How many results are alive at most while the task is computed from nothing, were it a tree (Sethi and Ullman 1970).
@@ -40,7 +40,7 @@ final class OrderScratch {
   private let efforts: UnsafeMutablePointer<UInt64>
   private let flags: UnsafeMutablePointer<Bool>
 
-  init(_ shape: GraphShape) {
+  init(_ shape: OrderShape) {
     self.shape = shape
     let count = shape.count
     let edges = Int(shape.starts[count])
@@ -74,6 +74,7 @@ final class OrderScratch {
     var sinkCount = 0
     var isForest = true
     var widest = 0
+    cursor.update(repeating: 0, count: count)
     for task in 0..<count {
       let dependents = shape.dependentStarts[task &+ 1] &- shape.dependentStarts[task]
       if dependents == 0 {
@@ -89,12 +90,12 @@ final class OrderScratch {
       var most: UInt32 = 1
       var sum: UInt64 = 1
       var position: UInt32 = 0
-      var before = UInt32.max
+      let mark = UInt32(truncatingIfNeeded: task &+ 1)
       var distinct = 0
       for place in row {
         let input = sorted[place]
-        if input != before { distinct &+= 1 }
-        before = input
+        if cursor[Int(input)] != mark { distinct &+= 1 }
+        cursor[Int(input)] = mark
         most = max(most, need[Int(input)] &+ position)
         position &+= 1
         sum &+= UInt64(effort[Int(input)])

@@ -25,9 +25,7 @@ enum OrderSuite: BenchSuite {
   private static func report(_ graph: TaskGraph, _ path: String, _ options: BenchOptions) {
     print("\(path): \(graph.count) tasks, \(graph.dependencyTotal) dependencies")
     for order in [GraphOrder.leastMemory, .depthFirst] {
-      let start = martlet_monotonic_nanoseconds()
-      let ordered = graph.reordered(order)
-      let nanoseconds = Double(martlet_monotonic_nanoseconds() - start)
+      let (ordered, nanoseconds) = timed(graph, order)
       let live = ordered.liveResults()
       let name = order == .leastMemory ? "ours:       " : "depth-first:"
       print(
@@ -37,5 +35,17 @@ enum OrderSuite: BenchSuite {
         for task in ordered.tasksInOrder { print(graph.key(of: task).label) }
       }
     }
+  }
+
+  /// A graph in an order, and the time that it took: the least of some, as the first one pays for cold code.
+  static func timed(_ graph: TaskGraph, _ order: GraphOrder) -> (graph: TaskGraph, nanoseconds: Double) {
+    var least = UInt64.max
+    var ordered = graph
+    for _ in 0..<(graph.count < 100_000 ? 5 : 1) {
+      let start = martlet_monotonic_nanoseconds()
+      ordered = graph.reordered(order)
+      least = min(least, UInt64(martlet_monotonic_nanoseconds() - start))
+    }
+    return (ordered, Double(least))
   }
 }
