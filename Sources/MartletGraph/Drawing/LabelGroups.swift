@@ -8,12 +8,17 @@ struct LabelGroups {
   init(_ shape: GraphShape, limit: Int) {
     var counts = [Int](repeating: 0, count: shape.labels.count)
     for task in 0..<shape.count where shape.kinds[task] != .signal { counts[Int(shape.labelNumbers[task])] += 1 }
-    if counts.count(where: { $0 > 0 }) <= limit {
-      names = shape.labels
-      numbers = Array(names.indices)
-      return
-    }
+    // A label that was written at several places has several numbers.
     var groups: [String: Int] = [:]
+    numbers = shape.labels.map { name in
+      if let group = groups[name] { return group }
+      groups[name] = names.count
+      names.append(name)
+      return names.count - 1
+    }
+    if Set(shape.labels.indices.filter { counts[$0] > 0 }.map { numbers[$0] }).count <= limit { return }
+    groups = [:]
+    names = []
     var members: [Int] = []
     numbers = []
     for (label, name) in shape.labels.enumerated() {
