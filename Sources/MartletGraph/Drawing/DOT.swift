@@ -45,7 +45,7 @@ extension TaskGraph {
     switch kind {
     case .literal, .signal: ", style=dashed"
     case .gather, .alias: ", style=rounded"
-    case .call, .closure: ""
+    case .call, .closure, .asynchronous: ""
     }
   }
 
