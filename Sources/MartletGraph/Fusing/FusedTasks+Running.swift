@@ -14,7 +14,7 @@ extension FusedTasks {
     _ number: Int, _ inputs: borrowing TaskInputs, _ context: borrowing TaskContext,
     _ result: UnsafeMutablePointer<Slot>
   ) throws {
-    let task = tasks[number]
+    let task = columns.pointee.tasks[number]
     let slotCount = Int(task.slotCount)
     let outside = OuterResults(
       slots: inputs.slots, ids: inputs.ids, uses: inputs.uses, count: Int(task.inputCount))
@@ -33,7 +33,9 @@ extension FusedTasks {
     _ number: Int, _ local: LocalResults, _ state: UnsafeMutablePointer<TaskContextState>,
     _ result: UnsafeMutablePointer<Slot>
   ) throws {
-    let (parts, cells, inputs, last) = (parts.memory, cells.memory, slots.memory, last.memory)
+    let tasks = columns.pointee.tasks.memory
+    let (parts, cells) = (columns.pointee.parts.memory, columns.pointee.cells.memory)
+    let (inputs, last) = (columns.pointee.slots.memory, columns.pointee.last.memory)
     let first = Int(tasks[number].firstPart)
     let end = Int(tasks[number &+ 1].firstPart)
     local.fill()
@@ -60,7 +62,7 @@ extension FusedTasks {
       for place in Int(description.firstLast)..<Int(parts[part &+ 1].firstLast) { local.settle(last[place]) }
       local.dropAll()
       if error is CancellationError || error is TaskSuspended || error is FusedPartFailure { throw error }
-      throw FusedPartFailure(part: key(ofPart: part), underlying: error)
+      throw FusedPartFailure(part: columns.pointee.key(ofPart: part), underlying: error)
     }
   }
 }
@@ -100,7 +102,7 @@ struct LocalResults: BitwiseCopyable {
 
   /// Before a part that is the last to use a result.
   @inline(__always)
-  func prepare(_ use: FusedTasks.LastUse) {
+  func prepare(_ use: FusedColumns.LastUse) {
     if !use.isRepeated, use.slot >= outside.count || outside.isLastUser(of: use.slot) {
       uses[use.slot].store(1, ordering: .relaxed)
     }
@@ -108,7 +110,7 @@ struct LocalResults: BitwiseCopyable {
 
   /// After that part.
   @inline(__always)
-  func drop(_ use: FusedTasks.LastUse) {
+  func drop(_ use: FusedColumns.LastUse) {
     let slot = use.slot
     if slot >= outside.count {
       slots[slot].clear()
@@ -121,7 +123,7 @@ struct LocalResults: BitwiseCopyable {
   }
 
   /// After that part when it threw: only what it has taken is gone.
-  func settle(_ use: FusedTasks.LastUse) {
+  func settle(_ use: FusedColumns.LastUse) {
     let slot = use.slot
     if slot < outside.count, slots[slot].isEmpty { outside.slots[Int(outside.ids[slot])] = Slot() }
   }

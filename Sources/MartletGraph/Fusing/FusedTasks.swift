@@ -4,6 +4,32 @@ import MartletBytes
 final class FusedTasks: FusedFamily, @unchecked Sendable {
   // Sendable: filled by one `GraphEmission`, then constant.
 
+  /// Behind a pointer, because properties of a class are checked for overlapping accesses each time.
+  let columns: UnsafeMutablePointer<FusedColumns>
+
+  init() {
+    columns = .allocate(capacity: 1)
+    columns.initialize(to: FusedColumns())
+  }
+
+  deinit {
+    columns.deinitialize(count: 1)
+    columns.deallocate()
+  }
+
+  func partCount(of number: Int) -> Int { columns.pointee.partCount(of: number) }
+
+  func key(of number: Int, part: Int) -> Key { columns.pointee.key(ofPart: columns.pointee.place(number, part)) }
+
+  func content(of number: Int, part: Int) -> TaskContent? { columns.pointee.content(of: number, part: part) }
+
+  func isData(_ number: Int, part: Int) -> Bool { columns.pointee.isData(number, part: part) }
+
+  func wiring(of number: Int, part: Int) -> [FusedInput] { columns.pointee.wiring(of: number, part: part) }
+}
+
+/// What `FusedTasks` holds.
+struct FusedColumns: ~Copyable {
   struct Task: BitwiseCopyable {
     /// Its parts are `firstPart ..< firstPart` of the next.
     var firstPart: UInt32
@@ -46,31 +72,43 @@ final class FusedTasks: FusedFamily, @unchecked Sendable {
   var last = FlatList<LastUse>()
   var digests = FlatList<Digest128>()
   var kinds = FlatList<TaskKind>()
-  var contents: [(part: UInt32, content: TaskContent)] = []
+  /// The contents of the first graph, shared with it, and by part the place in it plus one; empty when it has none.
+  var contents: [(task: UInt32, content: TaskContent)] = []
+  var contentPlaces = FlatList<UInt32>()
   var labels = LabelTable()
 
   init() {}
 
+  /// Makes room for so many more.
+  mutating func reserve(tasks count: Int, parts partCount: Int) {
+    tasks.reserve(count + 1)
+    parts.reserve(partCount + 1)
+    cells.reserve(partCount)
+    slots.reserve(partCount)
+    last.reserve(partCount)
+    digests.reserve(partCount)
+    kinds.reserve(partCount)
+    if !contents.isEmpty { contentPlaces.reserve(partCount) }
+  }
+
   /// Says that no more parts come.
-  func close() {
+  mutating func close() {
     tasks.append(Task(firstPart: UInt32(parts.count), inputCount: 0, slotCount: 0))
     parts.append(Part(firstInput: UInt32(slots.count), firstLast: UInt32(last.count), result: 0, label: 0))
   }
 
-  private func place(_ number: Int, _ part: Int) -> Int { Int(tasks[number].firstPart) + part }
+  func place(_ number: Int, _ part: Int) -> Int { Int(tasks[number].firstPart) + part }
 
   func partCount(of number: Int) -> Int { Int(tasks[number + 1].firstPart - tasks[number].firstPart) }
-
-  func key(of number: Int, part: Int) -> Key { key(ofPart: place(number, part)) }
 
   func key(ofPart place: Int) -> Key {
     Key(digest: digests[place], label: labels.names[Int(parts[place].label)])
   }
 
   func content(of number: Int, part: Int) -> TaskContent? {
-    let wanted = place(number, part)
-    let found = lowerBound(contents.count) { Int(contents[$0].part) < wanted }
-    return found < contents.count && Int(contents[found].part) == wanted ? contents[found].content : nil
+    if contents.isEmpty { return nil }
+    let found = Int(contentPlaces[place(number, part)])
+    return found == 0 ? nil : contents[found - 1].content
   }
 
   func isData(_ number: Int, part: Int) -> Bool {

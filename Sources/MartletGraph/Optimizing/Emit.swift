@@ -23,12 +23,13 @@ extension GraphRewrite {
 /// The new graph while it is built.
 private struct GraphEmission: ~Copyable {
   private var builder = GraphBuilder()
-  private let fused = FusedTasks()
+  private let fused: FusedTasks
+  private let columns: UnsafeMutablePointer<FusedColumns>
   private var fusedLabels = FusedLabels()
   /// New numbers by old ones.
   private(set) var numbers: [UInt32]
   /// By old number, the place in the old graph's contents plus one; empty when nothing has a content.
-  private var contentPlaces: [UInt32]
+  private let contentPlaces: [UInt32]
 
   // For the task that is fused now.
 
@@ -56,21 +57,39 @@ private struct GraphEmission: ~Copyable {
 
   init(_ rewrite: borrowing GraphRewrite) {
     let graph = rewrite.graph
-    numbers = [UInt32](repeating: .max, count: rewrite.count)
-    contentPlaces = []
+    var contentPlaces: [UInt32] = []
     if !graph.contents.isEmpty {
       contentPlaces = [UInt32](repeating: 0, count: rewrite.count)
       for (place, entry) in graph.contents.enumerated() { contentPlaces[Int(entry.task)] = UInt32(place + 1) }
     }
-    var tasks = 0
-    for task in 0..<rewrite.count where rewrite.marks[task].contains(.stays) { tasks += 1 }
-    builder.columns.reserve(tasks: tasks, dependencies: tasks)
+    self.contentPlaces = contentPlaces
+    numbers = [UInt32](repeating: .max, count: rewrite.count)
+    let fused = FusedTasks()
+    fused.columns.pointee.labels = graph.labels
+    fused.columns.pointee.contents = graph.contents
+    self.fused = fused
+    columns = fused.columns
     builder.labels = graph.labels
-    fused.labels = graph.labels
+    reserve(rewrite)
+  }
+
+  private mutating func reserve(_ rewrite: borrowing GraphRewrite) {
+    var (tasks, fusedTasks, absorbed) = (0, 0, 0)
+    for task in 0..<rewrite.count {
+      if !rewrite.marks[task].contains(.stays) {
+        if let leaders = rewrite.leaders, leaders[task] != UInt32.max { absorbed += 1 }
+        continue
+      }
+      tasks += 1
+      if !rewrite.marks[task].isDisjoint(with: [.leads, .hasInlinedInputs]) { fusedTasks += 1 }
+    }
+    builder.columns.reserve(tasks: tasks, dependencies: tasks)
+    columns.pointee.reserve(tasks: fusedTasks, parts: fusedTasks + absorbed)
+    builder.contents.reserveCapacity(contentPlaces.isEmpty ? fusedTasks : rewrite.graph.contents.count)
   }
 
   consuming func build() -> TaskGraph {
-    fused.close()
+    columns.pointee.close()
     return builder.build()
   }
 
@@ -97,35 +116,31 @@ private struct GraphEmission: ~Copyable {
   mutating func fuse(_ leader: Int, _ rewrite: borrowing GraphRewrite) {
     let graph = rewrite.graph
     findParts(leader, rewrite)
-    let number = fused.tasks.count
+    let number = columns.pointee.tasks.count
     let slotCount = wire(rewrite)
     for place in 0..<outer.count { builder.columns.depend(on: numbers[Int(outer[place])]) }
 
     var traits: TaskTraits?
     var isData = true
-    let firstPart = fused.parts.count - parts.count
-    guard fused.slots.count < Int(UInt32.max), fused.last.count < Int(UInt32.max) else {
+    let firstPart = columns.pointee.parts.count - parts.count
+    guard columns.pointee.slots.count < Int(UInt32.max), columns.pointee.last.count < Int(UInt32.max) else {
       invariantFailure("fused tasks with more than 2^32 inputs")
     }
-    fused.tasks.append(
-      FusedTasks.Task(
+    columns.pointee.tasks.append(
+      FusedColumns.Task(
         firstPart: UInt32(firstPart), inputCount: UInt32(outer.count), slotCount: UInt32(slotCount)))
     fusedLabels.begin()
     for place in 0..<parts.count {
       let task = Int(parts[place])
       let kind = graph.columns.kinds[task]
-      fused.cells.append(TaskCell(body: graph.cells[task].body))
-      fused.digests.append(graph.columns.digests[task])
-      fused.kinds.append(kind)
+      columns.pointee.cells.append(TaskCell(body: graph.cells[task].body))
+      columns.pointee.digests.append(graph.columns.digests[task])
+      columns.pointee.kinds.append(kind)
       switch kind {
       case .closure, .asynchronous: isData = false
       case .literal, .call, .gather, .alias, .signal: break
       }
-      if let content = content(of: task, graph) {
-        fused.contents.append((UInt32(firstPart + place), content))
-      } else if kind == .call {
-        isData = false
-      }
+      if !contentPlaces.isEmpty { columns.pointee.contentPlaces.append(contentPlaces[task]) }
       if rewrite.marks[task].contains(.inlined) { continue }
       fusedLabels.add(graph.columns.labels[task])
       if rewrite.marks[task].contains(.hasTraits) {
@@ -206,21 +221,25 @@ private struct GraphEmission: ~Copyable {
     var slotCount = outer.count
     for part in 0..<parts.count {
       let task = Int(parts[part])
-      let firstLast = fused.last.count
-      let firstInput = fused.slots.count
+      let firstLast = columns.pointee.last.count
+      let firstInput = columns.pointee.slots.count
       for place in graph.inputPlaces(of: task) {
         let number = places[Int(rewrite.inputs[place])].number
         let isOuter = number >> 31 == 1
         let index = Int(number & 0x7fff_ffff)
         let slot = isOuter ? UInt32(index) : slotOfParts[index]
-        fused.slots.append(slot)
+        columns.pointee.slots.append(slot)
         let lastUse = isOuter ? lastUseOfOuter[index] : lastUseOfParts[index]
         if lastUse == part {
           // Below zero: where it stands in `last`, should the part have it once more.
-          if isOuter { lastUseOfOuter[index] = -2 - fused.last.count } else { lastUseOfParts[index] = -2 - fused.last.count }
-          fused.last.append(FusedTasks.LastUse(slot: slot))
+          if isOuter {
+            lastUseOfOuter[index] = -2 - columns.pointee.last.count
+          } else {
+            lastUseOfParts[index] = -2 - columns.pointee.last.count
+          }
+          columns.pointee.last.append(FusedColumns.LastUse(slot: slot))
         } else if lastUse < -1 {
-          fused.last[-2 - lastUse] = fused.last[-2 - lastUse].repeated()
+          columns.pointee.last[-2 - lastUse] = columns.pointee.last[-2 - lastUse].repeated()
         }
       }
       // Before the slots of its inputs are free: a result is written while the inputs are there.
@@ -234,12 +253,12 @@ private struct GraphEmission: ~Copyable {
         }
       }
       slotOfParts.append(result)
-      fused.parts.append(
-        FusedTasks.Part(
+      columns.pointee.parts.append(
+        FusedColumns.Part(
           firstInput: UInt32(truncatingIfNeeded: firstInput), firstLast: UInt32(truncatingIfNeeded: firstLast),
           result: result, label: graph.columns.labels[task]))
-      for place in firstLast..<fused.last.count where fused.last[place].slot >= outer.count {
-        freeSlots.append(UInt32(fused.last[place].slot))
+      for place in firstLast..<columns.pointee.last.count where columns.pointee.last[place].slot >= outer.count {
+        freeSlots.append(UInt32(columns.pointee.last[place].slot))
       }
     }
     return slotCount

@@ -76,7 +76,8 @@ extension GraphRewrite {
     while let (input, next) = growth.latest() {
       // Whatever else is absorbed, the inputs that were refused have to be there first.
       let height = cone.height + 1
-      if cone.end(parts: cone.parts + 1, start: cone.start) > cone.latestEnd(limits, height: min(height, limits.height)) {
+      if cone.end(parts: cone.parts + 1, start: cone.start) > cone.latestEnd(limits, height: min(height, limits.height))
+      {
         break
       }
       let places = outerPlaces(of: input)

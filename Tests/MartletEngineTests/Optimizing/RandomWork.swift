@@ -73,7 +73,8 @@ struct RandomWork {
         // All inputs of one type, which the first says.
         if let first = inputs.first, !steps[first].isArray {
           let same = inputs.filter { steps[$0].givesObject == steps[first].givesObject && !steps[$0].isArray }
-          step = Step(kind: .gather, inputs: same, givesObject: steps[first].givesObject, isArray: true, label: "gather")
+          step = Step(
+            kind: .gather, inputs: same, givesObject: steps[first].givesObject, isArray: true, label: "gather")
         }
       case 9, 10:
         if let first = inputs.first {
@@ -227,7 +228,9 @@ extension RandomWork.Step {
     var value = index
     // What stands there twice can be taken once at most, and nobody knows that it is the same: it is read.
     for place in self.inputs.indices {
-      value = value &* 31 &+ (try number(inputs, place, taking: taking && self.inputs.count { $0 == self.inputs[place] } == 1))
+      value =
+        value &* 31
+        &+ (try number(inputs, place, taking: taking && self.inputs.count { $0 == self.inputs[place] } == 1))
     }
     if fails { throw Mistake(number: index) }
     return value
