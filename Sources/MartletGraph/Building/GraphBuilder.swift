@@ -136,6 +136,8 @@ package enum TaskContent: Sendable {
   case literal(any Sendable)
   /// A call of a registered function: the function with its arguments.
   case call(any TaskFunction)
+  /// Several tasks that run as one. The only content that may hold closures: ask `isData`.
+  case fused(FusedTask)
 }
 
 private let nextStamp = Atomic<UInt32>(0)

@@ -7,7 +7,7 @@ public func delayed<each Input: Sendable, Value: Sendable>(
   _ body: @escaping @Sendable (repeat each Input) async throws -> Value
 ) -> Delayed<Value> {
   let nodes = nodes(of: repeat each inputs)
-  return makeDelayed(label, CompactLocation(fileID, line), on: nodes) { inputs, context, _ in
+  return makeDelayed(label, CompactLocation(fileID, line), on: nodes, kind: .asynchronous) { inputs, context, _ in
     var index = 0
     let values = (repeat inputs.next(&index, (each Input).self))
     throw context.suspended { try await body(repeat each values) }
@@ -19,7 +19,7 @@ public func delayed<Input: Sendable, Value: Sendable>(
   _ label: String = "task", all inputs: [Delayed<Input>], fileID: StaticString = #fileID, line: UInt = #line,
   _ body: @escaping @Sendable ([Input]) async throws -> Value
 ) -> Delayed<Value> {
-  makeDelayed(label, CompactLocation(fileID, line), on: inputs.map(\.node)) { inputs, context, _ in
+  makeDelayed(label, CompactLocation(fileID, line), on: inputs.map(\.node), kind: .asynchronous) { inputs, context, _ in
     let values = try inputs.values(as: Input.self)
     throw context.suspended { try await body(values) }
   }
