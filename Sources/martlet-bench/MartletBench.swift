@@ -4,7 +4,7 @@ import Glibc
 @main
 struct MartletBench {
   /// The suites; a new one gets a file of its own and a line here.
-  static var suites: [any BenchSuite.Type] { [EngineSuite.self, MetgSuite.self, CSVSuite.self] }
+  static var suites: [any BenchSuite.Type] { [EngineSuite.self, MetgSuite.self, PoolSuite.self, CSVSuite.self] }
 
   static func main() {
     do {
