@@ -1,3 +1,5 @@
+public import MartletGraph
+
 extension Pool {
   /// Runs `body` on a thread of the pool.
   ///
@@ -9,11 +11,12 @@ extension Pool {
   ///     with `PoolError` (`.timedOut`). A body that never looks at `Pool.isCurrentTaskCancelled` is not stopped.
   ///   - body: What to do. What it throws is the future's error.
   /// - Complexity: Some 0.2 µs, with the running and finishing of an empty body less than 1 µs.
+  @inlinable
   public func submit<Value: Sendable>(
     priority: Priority = .normal, timeout: Duration? = nil, _ body: @escaping @Sendable () throws -> Value
   ) -> Future<Value> {
-    let future = Future(core: core, priority: priority, timeout: timeout, body)
-    core.submit(future)
+    let future = Future<Value>(pool: self, priority: priority, timeout: timeout, .synchronous { $0.fill(try body()) })
+    accept(future)
     return future
   }
 
@@ -27,11 +30,19 @@ extension Pool {
   ///     with `PoolError` (`.timedOut`).
   ///   - body: What to do. What it throws is the future's error.
   /// - Complexity: Some microseconds: Swift makes a task of its own for the body.
+  @inlinable
   public func submit<Value: Sendable>(
     priority: Priority = .normal, timeout: Duration? = nil, _ body: @escaping @Sendable () async throws -> Value
   ) -> Future<Value> {
-    let future = Future(core: core, priority: priority, timeout: timeout, asynchronous: body)
-    core.submit(future)
+    let future = Future<Value>(
+      pool: self, priority: priority, timeout: timeout,
+      .asynchronous {
+        let value = try await body()
+        var slot = Slot()
+        slot.fill(value)
+        return slot
+      })
+    accept(future)
     return future
   }
 
@@ -39,11 +50,12 @@ extension Pool {
   ///
   /// When the Swift task that waits for room is cancelled, the body never runs, and the future is cancelled. The rest as
   /// without `await`.
+  @inlinable
   public func submit<Value: Sendable>(
     priority: Priority = .normal, timeout: Duration? = nil, _ body: @escaping @Sendable () throws -> Value
   ) async -> Future<Value> {
-    let future = Future(core: core, priority: priority, timeout: timeout, body)
-    await core.submit(future)
+    let future = Future<Value>(pool: self, priority: priority, timeout: timeout, .synchronous { $0.fill(try body()) })
+    await accept(future)
     return future
   }
 
@@ -51,13 +63,25 @@ extension Pool {
   ///
   /// When the Swift task that waits for room is cancelled, the body never runs, and the future is cancelled. The rest as
   /// without `await`.
+  @inlinable
   public func submit<Value: Sendable>(
     priority: Priority = .normal, timeout: Duration? = nil, _ body: @escaping @Sendable () async throws -> Value
   ) async -> Future<Value> {
-    let future = Future(core: core, priority: priority, timeout: timeout, asynchronous: body)
-    await core.submit(future)
+    let future = Future<Value>(
+      pool: self, priority: priority, timeout: timeout,
+      .asynchronous {
+        let value = try await body()
+        var slot = Slot()
+        slot.fill(value)
+        return slot
+      })
+    await accept(future)
     return future
   }
+
+  @usableFromInline func accept(_ task: AnyFuture) { core.submit(task) }
+
+  @usableFromInline func accept(_ task: AnyFuture) async { await core.submit(task) }
 
   /// Whether somebody has asked the running task to stop: `cancel()` on its future, the end of its time, `close(cancelling:
   /// true)`, the end of the `map` that it is a part of. Outside of tasks: whether the Swift task is cancelled.

@@ -1,3 +1,4 @@
+public import MartletGraph
 import MartletSystem
 import Synchronization
 
@@ -48,10 +49,18 @@ public class AnyFuture: @unchecked Sendable {
   /// Under the lock `Listeners.lock(of: self)`.
   @exclusivity(unchecked) final var listeners = ListenerList()
 
+  /// The value, once it is finished and there is no error. In a slot, because code that does not know the type of the
+  /// value is several times faster then.
+  @exclusivity(unchecked) @usableFromInline final var slot = Slot()
+  /// What the body threw, or why it never ran.
+  @exclusivity(unchecked) @usableFromInline final var error: (any Error)?
+
   init(core: PoolCore, priority: Pool.Priority) {
     self.core = core
     self.priority = priority
   }
+
+  deinit { slot.clear() }
 
   /// How far it is.
   public final var state: State {
@@ -102,7 +111,10 @@ public class AnyFuture: @unchecked Sendable {
   func run() -> Bool { true }
 
   /// Ends a task that was taken from the queue and will not run.
-  func failWithoutRunning(_ error: any Error, kind: UInt32) {}
+  func failWithoutRunning(_ error: any Error, kind: UInt32) {
+    self.error = error
+    announce(kind)
+  }
 
   /// A running body is asked to stop.
   func requestStop(_ bits: UInt32) {

@@ -32,6 +32,15 @@ extension AnyFuture {
     return isSet || isFinished
   }
 
+  /// Blocks until the task has a value; throws its error, or when it takes too long.
+  @usableFromInline
+  final func waitForResult(_ timeout: Duration?) throws {
+    guard waitBlocking(until: Waiting.deadline(after: timeout)) else {
+      throw PoolError.timedOut("Waiting for a task", after: timeout ?? .zero)
+    }
+    if let error { throw error }
+  }
+
   /// Suspends the calling Swift task until this one has ended.
   final func waitSuspending() async {
     if isFinished { return }
@@ -66,11 +75,10 @@ extension Future {
   /// - Throws: What the body threw, `CancellationError` when the task was cancelled, `PoolError` (`.timedOut`) when the
   ///   time was over before it ended; it goes on then.
   @available(*, noasync, message: "use await value")
+  @inlinable
   public func result(timeout: Duration? = nil) throws -> Value {
-    guard waitBlocking(until: Waiting.deadline(after: timeout)) else {
-      throw PoolError.timedOut("Waiting for a task", after: timeout ?? .zero)
-    }
-    return try finishedResult.get()
+    try waitForResult(timeout)
+    return finishedValue
   }
 
   /// Calls `body` with the result, once: on the thread that ended the task, or here and now when it has ended.
