@@ -19,8 +19,8 @@ public import MartletSystem
 /// a part of the task that submitted it.
 ///
 /// **The end.** Threads are started when there is something to do, and stay until the pool is closed. `close()` refuses
-/// what comes later, lets everything finish, and waits for the threads; `close(cancelling: true)` cancels instead. A pool
-/// that nobody refers to any more does as `close()`, but does not wait.
+/// what comes later (but not what the pool's own tasks submit), lets everything finish, and waits for the threads;
+/// `close(cancelling: true)` cancels instead. A pool that nobody refers to any more does as `close()`, but does not wait.
 public final class Pool: Sendable {
   /// Tasks that run at the same time.
   public var width: Int { core.width }

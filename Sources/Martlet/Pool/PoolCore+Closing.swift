@@ -64,4 +64,30 @@ extension PoolCore {
     defer { state.pointee.closers = [] }
     return state.pointee.closers
   }
+
+  /// Why nothing is accepted from the caller, if so: a pool that is being closed still serves its own tasks, so that they
+  /// can finish. Under the lock.
+  func refusal() -> PoolError? {
+    if let failure = state.pointee.failure { return failure }
+    guard state.pointee.isClosed else { return nil }
+    return isInside && !isStopping.load(ordering: .relaxed) ? nil : .closed
+  }
+
+  /// Counts a call of `map` or the like, which ends before the pool does.
+  func beginCall() throws {
+    try lock.withLock {
+      if let refusal = refusal() { throw refusal }
+      state.pointee.calls &+= 1
+    }
+  }
+
+  func endCall() {
+    lock.lock()
+    state.pointee.calls &-= 1
+    let changes = changes()
+    let closers = takeClosers()
+    lock.unlock()
+    carryOut(changes)
+    for closer in closers { closer.tell() }
+  }
 }

@@ -70,10 +70,9 @@ extension PoolCore {
   /// - Returns: Whether the waiter will be told.
   private func join(_ waiter: RoomWaiter) -> Bool {
     lock.lock()
-    if state.pointee.isClosed || state.pointee.failure != nil {
-      let error = state.pointee.failure ?? .closed
+    if let refusal = refusal() {
       lock.unlock()
-      waiter.task.failWithoutRunning(error, kind: AnyFuture.Bits.failed)
+      waiter.task.failWithoutRunning(refusal, kind: AnyFuture.Bits.failed)
       return false
     }
     state.pointee.room.append(waiter)

@@ -142,10 +142,9 @@ final class PoolCore: TaskExecutor, @unchecked Sendable {
   @inline(__always)
   func offer(_ task: AnyFuture) -> Admission {
     lock.lock()
-    if state.pointee.isClosed || state.pointee.failure != nil {
-      let error = state.pointee.failure ?? .closed
+    if state.pointee.isClosed || state.pointee.failure != nil, let refusal = refusal() {
       lock.unlock()
-      return .refused(error)
+      return .refused(refusal)
     }
     guard state.pointee.inFlight < maximumInFlight else {
       lock.unlock()
