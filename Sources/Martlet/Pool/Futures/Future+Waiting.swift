@@ -22,12 +22,7 @@ extension AnyFuture {
     }
     let listener = ParkerListener()
     guard add(listener) else { return true }
-    let isSet: Bool
-    if let thread = PoolThread.current, let own = thread.core {
-      isSet = own.park(thread, on: listener.parker, until: deadline)
-    } else {
-      isSet = listener.parker.wait(until: deadline)
-    }
+    let isSet = Waiting.sleep(on: listener.parker, until: deadline)
     if !isSet { remove(listener) }
     return isSet || isFinished
   }

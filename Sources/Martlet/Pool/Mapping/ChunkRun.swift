@@ -4,7 +4,7 @@ import Synchronization
 
 /// A call that does something for each position of `0..<count`, on several threads. See `../README.md`, section "Calls".
 @usableFromInline
-final class ChunkRun: @unchecked Sendable {
+final class ChunkRun: SharedCall, @unchecked Sendable {
   // Sendable: `state` is used under `lock`; the rest is constant or atomic.
 
   /// Does the work for some positions in ascending order. `position` says, when it throws, for which it did.
@@ -42,7 +42,9 @@ final class ChunkRun: @unchecked Sendable {
     var onEnd: (@Sendable () -> Void)?
   }
 
-  init(core: PoolCore, count: Int, chunk: Int?, width: Int, parent: AnyFuture?, keepsDone: Bool, _ work: @escaping Work) {
+  init(
+    core: PoolCore, count: Int, chunk: Int?, width: Int, parent: AnyFuture?, keepsDone: Bool, _ work: @escaping Work
+  ) {
     self.core = core
     self.count = count
     self.work = work
@@ -97,7 +99,6 @@ final class ChunkRun: @unchecked Sendable {
     // They refer to the call.
     state.lanes = []
     if let error = state.error { throw error }
-    // Cancelled after the last element: then there is nothing to throw away.
     if limit.load(ordering: .acquiring) < count { throw CancellationError() }
   }
 
@@ -116,11 +117,7 @@ final class ChunkRun: @unchecked Sendable {
     if !isOver { state.onEnd = { parker.set() } }
     lock.unlock()
     if isOver { return }
-    if let thread = PoolThread.current, let own = thread.core {
-      _ = own.park(thread, on: parker, until: nil)
-    } else {
-      parker.wait()
-    }
+    Waiting.sleep(on: parker, until: nil)
   }
 
   // MARK: Lanes
@@ -142,7 +139,7 @@ final class ChunkRun: @unchecked Sendable {
     for lane in lanes where core.claim(lane) { leave() }
   }
 
-  fileprivate func leave() {
+  override func leave() {
     lock.lock()
     // Publishes what the lane did.
     let isLast = lanesInside.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0
@@ -153,25 +150,25 @@ final class ChunkRun: @unchecked Sendable {
   }
 
   /// Ends the call with an error that is no element's.
-  fileprivate func abort(_ error: any Error) {
+  override func abort(_ error: any Error) {
     lock.lock()
     limit.store(0, ordering: .relaxed)
     state.error = error
     lock.unlock()
   }
 
-  fileprivate func isUnwanted(from position: Int) -> Bool {
+  override func isUnwanted(from position: Int) -> Bool {
     position >= limit.load(ordering: .relaxed) || isStopped
   }
 
   private var isStopped: Bool {
     if isCancelled.load(ordering: .relaxed) { return true }
-    guard let parent, parent.wantsStop else { return false }
+    guard core.isStopping.load(ordering: .relaxed) || parent?.wantsStop == true else { return false }
     limit.store(0, ordering: .relaxed)
     return true
   }
 
-  fileprivate func work(in lane: LaneTask) {
+  override func work(in lane: LaneTask) {
     var done = 0..<0
     var nanoseconds = 0
     while true {
@@ -262,32 +259,5 @@ final class ChunkRun: @unchecked Sendable {
       limit.store(position, ordering: .relaxed)
       state.error = error
     }
-  }
-}
-
-/// The part of a call that one thread does.
-final class LaneTask: AnyFuture, @unchecked Sendable {
-  // Sendable: atomic or constant.
-  private let call: ChunkRun
-  /// The lowest position that it is working on.
-  let start = Atomic<Int>(0)
-
-  init(_ call: ChunkRun, core: PoolCore) {
-    self.call = call
-    super.init(core: core, priority: .normal)
-  }
-
-  override var wantsStop: Bool {
-    super.wantsStop || call.isUnwanted(from: start.load(ordering: .relaxed))
-  }
-
-  override func run() -> Bool {
-    call.work(in: self)
-    return true
-  }
-
-  override func failWithoutRunning(_ error: any Error, kind: UInt32) {
-    call.abort(error)
-    call.leave()
   }
 }

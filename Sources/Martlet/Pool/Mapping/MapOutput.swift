@@ -20,18 +20,3 @@ struct MapOutput<Element>: @unchecked Sendable {
     }
   }
 }
-
-/// The elements of a collection by their position, for several threads.
-@usableFromInline
-struct IndexedElements<Elements: RandomAccessCollection & Sendable>: @unchecked Sendable {
-  // Sendable: an index of a collection that is Sendable says nothing more than the collection does.
-  @usableFromInline let elements: Elements
-  @usableFromInline let start: Elements.Index
-
-  @inlinable init(_ elements: Elements) {
-    self.elements = elements
-    start = elements.startIndex
-  }
-
-  @inlinable subscript(position: Int) -> Elements.Element { elements[elements.index(start, offsetBy: position)] }
-}

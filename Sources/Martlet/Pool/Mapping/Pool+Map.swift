@@ -2,7 +2,8 @@ extension Pool {
   /// What `body` gives for each element, in the order of the elements.
   ///
   /// The calling thread works too (unless the pool has an initialiser). Elements are handed out in pieces of some 100 µs,
-  /// as measured on the way; a piece that takes much longer is shared again.
+  /// as measured on the way, beginning with one element; a piece that takes much longer is shared again. Collections
+  /// without random access are copied into an array first.
   ///
   /// - Parameters:
   ///   - chunk: Elements in a piece; nil: chosen from their measured cost.
@@ -12,9 +13,10 @@ extension Pool {
   ///   (`.closed`). When it has thrown, nothing of it is running.
   @inlinable
   @available(*, noasync, message: "use await map")
-  public func map<Elements: RandomAccessCollection & Sendable, Value>(
+  public func map<Elements: Collection & Sendable, Value>(
     _ elements: Elements, chunk: Int? = nil, _ body: @escaping @Sendable (Elements.Element) throws -> Value
   ) throws -> [Value] {
+    let elements = PositionedElements(elements)
     let count = elements.count
     return try [Value](unsafeUninitializedCapacity: count) { buffer, filled in
       guard let base = buffer.baseAddress, count > 0 else { return }
@@ -40,9 +42,10 @@ extension Pool {
   ///   been done or not. `CancellationError` when the Swift task is cancelled; `PoolError` (`.closed`). When it has
   ///   thrown, nothing of it is running.
   @inlinable
-  public func map<Elements: RandomAccessCollection & Sendable, Value>(
+  public func map<Elements: Collection & Sendable, Value>(
     _ elements: Elements, chunk: Int? = nil, _ body: @escaping @Sendable (Elements.Element) throws -> Value
   ) async throws -> [Value] {
+    let elements = PositionedElements(elements)
     let count = elements.count
     let output = MapOutput(UnsafeMutablePointer<Value>.allocate(capacity: count))
     let call = call(count, chunk, keepsDone: !_isPOD(Value.self), Pool.work(elements, output, body))
@@ -57,24 +60,26 @@ extension Pool {
   /// Calls `body` for each element, on several threads, in no particular order; see `map`.
   @inlinable
   @available(*, noasync, message: "use await forEach")
-  public func forEach<Elements: RandomAccessCollection & Sendable>(
+  public func forEach<Elements: Collection & Sendable>(
     _ elements: Elements, chunk: Int? = nil, _ body: @escaping @Sendable (Elements.Element) throws -> Void
   ) throws {
+    let elements = PositionedElements(elements)
     try run(call(elements.count, chunk, keepsDone: false, Pool.work(elements, body)))
   }
 
   /// Calls `body` for each element, on the threads of the pool, in no particular order; see `map`.
   @inlinable
-  public func forEach<Elements: RandomAccessCollection & Sendable>(
+  public func forEach<Elements: Collection & Sendable>(
     _ elements: Elements, chunk: Int? = nil, _ body: @escaping @Sendable (Elements.Element) throws -> Void
   ) async throws {
+    let elements = PositionedElements(elements)
     try await run(call(elements.count, chunk, keepsDone: false, Pool.work(elements, body)))
   }
 
   /// What `body` gives for each element or throws, in the order of the elements: no error ends the call. See `map`.
   @inlinable
   @available(*, noasync, message: "use await mapResults")
-  public func mapResults<Elements: RandomAccessCollection & Sendable, Value>(
+  public func mapResults<Elements: Collection & Sendable, Value>(
     _ elements: Elements, chunk: Int? = nil, _ body: @escaping @Sendable (Elements.Element) throws -> Value
   ) throws -> [Result<Value, any Error>] {
     try map(elements, chunk: chunk) { element in Result { try body(element) } }
@@ -82,7 +87,7 @@ extension Pool {
 
   /// What `body` gives for each element or throws, in the order of the elements: no error ends the call. See `map`.
   @inlinable
-  public func mapResults<Elements: RandomAccessCollection & Sendable, Value>(
+  public func mapResults<Elements: Collection & Sendable, Value>(
     _ elements: Elements, chunk: Int? = nil, _ body: @escaping @Sendable (Elements.Element) throws -> Value
   ) async throws -> [Result<Value, any Error>] {
     try await map(elements, chunk: chunk) { element in Result { try body(element) } }
@@ -91,41 +96,20 @@ extension Pool {
   // MARK: Pieces of these
 
   @inlinable
-  static func work<Elements: RandomAccessCollection & Sendable, Value>(
-    _ elements: Elements, _ output: MapOutput<Value>, _ body: @escaping @Sendable (Elements.Element) throws -> Value
+  static func work<Elements: Collection & Sendable, Value>(
+    _ elements: PositionedElements<Elements>, _ output: MapOutput<Value>,
+    _ body: @escaping @Sendable (Elements.Element) throws -> Value
   ) -> ChunkRun.Work {
-    let indexed = IndexedElements(elements)
-    return { positions, position in
-      var at = positions.lowerBound
-      do {
-        while at < positions.upperBound {
-          (output.base + at).initialize(to: try body(indexed[at]))
-          at &+= 1
-        }
-      } catch {
-        position = at
-        throw error
-      }
+    { positions, position in
+      try elements.visit(positions, &position) { at, element in (output.base + at).initialize(to: try body(element)) }
     }
   }
 
   @inlinable
-  static func work<Elements: RandomAccessCollection & Sendable>(
-    _ elements: Elements, _ body: @escaping @Sendable (Elements.Element) throws -> Void
+  static func work<Elements: Collection & Sendable>(
+    _ elements: PositionedElements<Elements>, _ body: @escaping @Sendable (Elements.Element) throws -> Void
   ) -> ChunkRun.Work {
-    let indexed = IndexedElements(elements)
-    return { positions, position in
-      var at = positions.lowerBound
-      do {
-        while at < positions.upperBound {
-          try body(indexed[at])
-          at &+= 1
-        }
-      } catch {
-        position = at
-        throw error
-      }
-    }
+    { positions, position in try elements.visit(positions, &position) { _, element in try body(element) } }
   }
 
   @usableFromInline

@@ -7,6 +7,17 @@ enum Waiting {
     if let core = PoolThread.current?.core { core.waitElsewhere(wait) } else { wait() }
   }
 
+  /// Sleeps until `parker` is set; another thread takes the place of a pool's meanwhile.
+  ///
+  /// - Returns: False when the deadline came first.
+  @discardableResult
+  static func sleep(on parker: Parker, until deadline: UInt64?) -> Bool {
+    if let thread = PoolThread.current, let own = thread.core {
+      return own.park(thread, on: parker, until: deadline)
+    }
+    return parker.wait(until: deadline)
+  }
+
   /// The time after `timeout`, as the monotonic clock will show it; nil for no limit.
   static func deadline(after timeout: Duration?) -> UInt64? {
     guard let timeout else { return nil }
