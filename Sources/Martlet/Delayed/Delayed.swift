@@ -1,4 +1,4 @@
-public import MartletGraph
+import MartletGraph
 
 /// A computation that stands for its result until somebody asks for it.
 ///
@@ -14,7 +14,9 @@ public import MartletGraph
 ///
 /// Some 50 ns and 90 bytes each; closures that capture something take what they capture besides.
 @dynamicMemberLookup
-public struct Delayed<Value: Sendable>: Sendable {
+public struct Delayed<Value: Sendable>: @unchecked Sendable {
+  // Sendable: see `DelayedNode`.
+
   @usableFromInline package let node: DelayedNode
 
   @usableFromInline package init(node: DelayedNode) { self.node = node }
@@ -38,7 +40,9 @@ public struct Delayed<Value: Sendable>: Sendable {
 }
 
 /// A delayed computation of which one does not know the type of the result.
-public struct AnyDelayed: Sendable {
+public struct AnyDelayed: @unchecked Sendable {
+  // Sendable: see `DelayedNode`.
+
   package let node: DelayedNode
 
   package init(node: DelayedNode) { self.node = node }
@@ -50,18 +54,4 @@ public struct AnyDelayed: Sendable {
 extension Delayed: CustomStringConvertible {
   /// `Delayed<Int> sum`: the result is not known.
   public var description: String { "Delayed<\(Value.self)> \(label)" }
-}
-
-extension Delayed: ExpressibleByIntegerLiteral where Value: ExpressibleByIntegerLiteral {
-  /// A constant, so that `delayed + 1` can be written.
-  public init(integerLiteral value: Value.IntegerLiteralType) {
-    self.init(constant: Value(integerLiteral: value), label: "constant", CompactLocation())
-  }
-}
-
-extension Delayed: ExpressibleByFloatLiteral where Value: ExpressibleByFloatLiteral {
-  /// A constant, so that `delayed * 0.5` can be written.
-  public init(floatLiteral value: Value.FloatLiteralType) {
-    self.init(constant: Value(floatLiteral: value), label: "constant", CompactLocation())
-  }
 }

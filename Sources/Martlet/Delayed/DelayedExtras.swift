@@ -3,7 +3,9 @@ package import MartletGraph
 
 /// What few delayed computations have.
 @usableFromInline
-package final class DelayedExtras: Sendable {
+package final class DelayedExtras: @unchecked Sendable {
+  // Sendable: constant; see `DelayedNode`.
+
   /// Adds a task to a graph; its traits and its label may have been changed since it was made.
   package typealias Lower = @Sendable (inout GraphBuilder, _ inputs: [AnyNode], _ label: String, TaskTraits) -> AnyNode
 

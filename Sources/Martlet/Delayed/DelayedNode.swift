@@ -26,13 +26,12 @@ package struct DelayedHead {
 }
 
 /// One delayed computation: a task that is in no graph yet, and what it depends on. Immutable, shared by all who refer
-/// to it; as a chain of them may be a million long, it is freed without recursion.
+/// to it; as a chain of them may be a million long, it is freed without recursion. Who holds one is `@unchecked Sendable`
+/// for this reason: nothing changes but in `deinit`, when nobody else refers to the node.
 ///
 /// The dependencies stand behind the object, in its own allocation: some 88 bytes a node, and 8 a dependency.
 @usableFromInline
-package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNode>>, @unchecked Sendable {
-  // Sendable: nothing changes but in `deinit`, when nobody else refers to the node.
-
+package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNode>> {
   /// A node that owns a reference to each of its dependencies, which `fill` writes.
   @usableFromInline
   package static func make(

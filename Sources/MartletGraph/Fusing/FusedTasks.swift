@@ -21,9 +21,6 @@ final class FusedTasks: FusedFamily, @unchecked Sendable {
 
   func key(of number: Int, part: Int) -> Key { columns.pointee.key(ofPart: columns.pointee.place(number, part)) }
 
-  /// Where the part was written, when that is known.
-  func location(ofPart place: Int) -> TaskLocation? { labels.location(of: parts[place].label) }
-
   func content(of number: Int, part: Int) -> TaskContent? { columns.pointee.content(of: number, part: part) }
 
   func isData(_ number: Int, part: Int) -> Bool { columns.pointee.isData(number, part: part) }
@@ -107,6 +104,9 @@ struct FusedColumns: ~Copyable {
   func key(ofPart place: Int) -> Key {
     Key(digest: digests[place], label: labels.names[Int(parts[place].label)])
   }
+
+  /// Where the part was written, when that is known.
+  func location(ofPart place: Int) -> TaskLocation? { labels.location(of: parts[place].label) }
 
   func content(of number: Int, part: Int) -> TaskContent? {
     if contents.isEmpty { return nil }

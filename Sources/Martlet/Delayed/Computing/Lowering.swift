@@ -83,7 +83,8 @@ struct Lowering: ~Copyable {
     }
   }
 
-  private mutating func writeSpecial(_ head: DelayedHead, _ extras: DelayedExtras, _ step: Step, _ first: Int) -> UInt32 {
+  private mutating func writeSpecial(_ head: DelayedHead, _ extras: DelayedExtras, _ step: Step, _ first: Int) -> UInt32
+  {
     let inputs = operands[first..<(first + Int(step.inputs))]
     let predecessors = operands[(first + Int(step.inputs))...]
     if !predecessors.isEmpty { builder.waitNext(for: predecessors.map { builder.declaredNode($0) }) }

@@ -1,4 +1,4 @@
-public import MartletGraph
+import MartletGraph
 
 /// A computation that waits for something without holding a thread: its body is asynchronous. It runs in a Swift task of
 /// its own, which is cancelled with the run.

@@ -1,4 +1,4 @@
-public import MartletGraph
+import MartletGraph
 
 extension Array {
   /// The results of delayed computations as one array, in their order.
@@ -30,7 +30,7 @@ extension Optional {
     _ label: String = "gather", fileID: StaticString = #fileID, line: UInt = #line
   ) -> Delayed<Value?> where Wrapped == Delayed<Value> {
     guard let input = self else { return Delayed<Value?>(nil, fileID: fileID, line: line) }
-    return delayed(label, input, fileID: fileID, line: line) { Optional($0) }
+    return input.map(label, fileID: fileID, line: line) { (value: Value) -> Value? in value }
   }
 }
 

@@ -1,4 +1,4 @@
-public import MartletGraph
+import MartletGraph
 
 extension Delayed {
   /// The result of `body` on this result.
@@ -11,7 +11,7 @@ extension Delayed {
   }
 
   /// What the result has at `path`: `person.name` of a `Delayed<Person>` is a `Delayed<String>`.
-  public subscript<Part: Sendable>(dynamicMember path: KeyPath<Value, Part> & Sendable) -> Delayed<Part> {
+  public subscript<Part: Sendable>(dynamicMember path: any KeyPath<Value, Part> & Sendable) -> Delayed<Part> {
     makeDelayed("\(path)".projectionLabel, CompactLocation(), node) { inputs, _, slot in
       slot.pointee.fill(inputs.checked(0, Value.self)[keyPath: path])
     }

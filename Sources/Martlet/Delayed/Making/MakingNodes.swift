@@ -1,4 +1,3 @@
-package import MartletBytes
 package import MartletGraph
 
 // Each function makes one node. They are not inlined: only the body of a task is worth a specialisation.
