@@ -18,12 +18,12 @@ public struct RunOptions: Sendable {
   public var memoryBudgetBytes: Int?
   /// Stops the run.
   public var cancellation: CancellationSource?
-  /// Receives the events of the run; nil: there are none, and they cost nothing.
+  /// Receives the events of the run; nil: there are none, and they cost nothing. `EventLog.current` where not given.
   public var events: EventLog?
 
   /// How a run is carried out.
   public init(
-    memoryBudgetBytes: Int? = nil, cancellation: CancellationSource? = nil, events: EventLog? = nil
+    memoryBudgetBytes: Int? = nil, cancellation: CancellationSource? = nil, events: EventLog? = EventLog.current
   ) {
     self.memoryBudgetBytes = memoryBudgetBytes
     self.cancellation = cancellation

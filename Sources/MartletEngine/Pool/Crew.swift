@@ -119,7 +119,11 @@ final class Crew: @unchecked Sendable {
   private func work(lane: Int) {
     while true {
       if let run = join() {
-        run.work(lane: lane, crew: self)
+        if let events = run.options.events {
+          EventLog.$current.withValue(events) { run.work(lane: lane, crew: self) }
+        } else {
+          run.work(lane: lane, crew: self)
+        }
         leave(run)
       } else if waitForRun() {
         return

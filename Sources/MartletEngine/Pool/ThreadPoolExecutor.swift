@@ -33,6 +33,11 @@ public final class ThreadPoolExecutor: Executor {
 
   /// Computes `outputs`; see `Executor`.
   public func run(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions) throws -> RunResults {
+    guard let events = options.events else { return try carryOut(graph, outputs, options) }
+    return try events.observing(graph, outputs: outputs, threads: threads) { try carryOut(graph, outputs, options) }
+  }
+
+  private func carryOut(_ graph: TaskGraph, _ outputs: [AnyNode], _ options: RunOptions) throws -> RunResults {
     let run = RunState(graph, outputs: outputs, options: options, crew: crew, dequeCapacity: dequeCapacity)
     // Nobody can help with a single task.
     let isShared = threads > 1 && graph.count > 1

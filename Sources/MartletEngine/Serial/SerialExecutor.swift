@@ -11,6 +11,11 @@ public struct SerialExecutor: Executor {
 
   /// Computes `outputs`; see `Executor`. A memory budget is measured, but holds nothing back: there is no choice.
   public func run(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions) throws -> RunResults {
+    guard let events = options.events else { return try carryOut(graph, outputs, options) }
+    return try events.observing(graph, outputs: outputs, threads: 1) { try carryOut(graph, outputs, options) }
+  }
+
+  private func carryOut(_ graph: TaskGraph, _ outputs: [AnyNode], _ options: RunOptions) throws -> RunResults {
     let needed = NeededTasks(graph, for: outputs)
     let slots = calloc(max(1, graph.count), MemoryLayout<Slot>.stride).assumingMemoryBound(to: Slot.self)
     defer {
