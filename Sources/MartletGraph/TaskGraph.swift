@@ -14,6 +14,9 @@ public final class TaskGraph: @unchecked Sendable {
   let traitList: [(task: UInt32, traits: TaskTraits)]
   package let stamp: UInt32
 
+  /// How the order was chosen: an optimiser chooses that of the new graph in the same way.
+  let ordering: GraphOrder
+
   /// The number of tasks.
   public let count: Int
   /// The bodies by task.
@@ -35,7 +38,7 @@ public final class TaskGraph: @unchecked Sendable {
 
   init(
     columns: consuming TaskColumns, labels: LabelTable, contents: [(task: UInt32, content: TaskContent)],
-    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32
+    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder
   ) {
     let count = columns.count
     self.count = count
@@ -43,6 +46,7 @@ public final class TaskGraph: @unchecked Sendable {
     self.labels = labels
     self.contents = contents
     traitList = traits
+    self.ordering = ordering
     cells = columns.cells
     labelNumbers = columns.labels
     dependencyStarts = columns.ends
@@ -53,6 +57,14 @@ public final class TaskGraph: @unchecked Sendable {
     countDependents(count, columns.dependencies, columns.dependencyCount, dependentStarts)
     depthFirstOrder(count, columns.ends, columns.dependencies, dependentStarts, order)
     fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
+    if ordering == .leastMemory {
+      let shape = OrderShape(
+        count: count, starts: columns.ends, dependencies: columns.dependencies, dependentStarts: dependentStarts,
+        dependents: dependents)
+      if LeastMemoryOrder.search(shape, order) {
+        fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
+      }
+    }
     var (roots, sinks) = (0, 0)
     for task in 0..<count {
       if dependencyStarts[task] == dependencyStarts[task &+ 1] { roots &+= 1 }
@@ -76,6 +88,21 @@ public final class TaskGraph: @unchecked Sendable {
     dependentStarts.deallocate()
     dependents.deallocate()
     roots.deallocate()
+  }
+
+  /// How many results are alive while one thread runs all tasks in their order.
+  ///
+  /// O(tasks + dependencies).
+  public func liveResults() -> LiveResults {
+    let scratch: UnsafeMutablePointer<UInt32> = allocated(count)
+    defer { scratch.deallocate() }
+    return LiveResults(shape, order, scratch)
+  }
+
+  var shape: OrderShape {
+    OrderShape(
+      count: count, starts: dependencyStarts, dependencies: dependencies, dependentStarts: dependentStarts,
+      dependents: dependents)
   }
 
   /// The key of a task of this graph.

@@ -15,8 +15,8 @@ extension GraphRewrite {
     if let substitutes {
       for task in 0..<count where Int(substitutes[task]) != task { numbers[task] = numbers[Int(substitutes[task])] }
     }
-    let stamp = graph.stamp
-    return OptimizedGraph(emission.build(), from: [(stamp, numbers)])
+    let (stamp, ordering) = (graph.stamp, graph.ordering)
+    return OptimizedGraph(emission.build(ordering), from: stamp, numbers: numbers)
   }
 }
 
@@ -88,9 +88,9 @@ private struct GraphEmission: ~Copyable {
     builder.contents.reserveCapacity(contentPlaces.isEmpty ? fusedTasks : rewrite.graph.contents.count)
   }
 
-  consuming func build() -> TaskGraph {
+  consuming func build(_ ordering: GraphOrder) -> TaskGraph {
     columns.pointee.close()
-    return builder.build()
+    return builder.build(order: ordering)
   }
 
   /// Copies a task as it is.

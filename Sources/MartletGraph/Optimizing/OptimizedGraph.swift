@@ -1,15 +1,17 @@
-/// A graph made of others, and where their tasks are in it.
+/// A graph made of another one, and where the tasks of that are in it.
 public struct OptimizedGraph: Sendable {
   /// The new graph.
   public let graph: TaskGraph
-  private let sources: [(stamp: UInt32, numbers: [UInt32])]
+  private let stamp: UInt32
+  private let numbers: [UInt32]
 
   /// - Parameters:
-  ///   - sources: The graphs it was made of, by their stamps, each with the new numbers of its tasks; `UInt32.max` for those
-  ///     whose results are not there any more.
-  init(_ graph: TaskGraph, from sources: [(stamp: UInt32, numbers: [UInt32])]) {
+  ///   - stamp: That of the graph it was made of.
+  ///   - numbers: By old number the new one; `UInt32.max` for tasks whose results are not there any more.
+  init(_ graph: TaskGraph, from stamp: UInt32, numbers: [UInt32]) {
     self.graph = graph
-    self.sources = sources
+    self.stamp = stamp
+    self.numbers = numbers
   }
 
   /// The task that has the result of `node` now; nil when its result is not there any more: nobody needs it, or it lives
@@ -20,11 +22,11 @@ public struct OptimizedGraph: Sendable {
 
   /// The task that has the result of `node` now; nil when its result is not there any more.
   public func node(_ node: AnyNode) -> AnyNode? {
-    for source in sources where source.stamp == node.stamp {
-      let number = source.numbers[node.id.index]
-      return number == UInt32.max ? nil : AnyNode(id: TaskID(rawValue: number), stamp: graph.stamp)
+    guard node.stamp == stamp else {
+      invariantFailure("task \(node.id) is not of the graph that was optimised")
     }
-    invariantFailure("task \(node.id) is of none of the graphs that this one was made of")
+    let number = numbers[node.id.index]
+    return number == UInt32.max ? nil : AnyNode(id: TaskID(rawValue: number), stamp: graph.stamp)
   }
 }
 
