@@ -43,11 +43,15 @@ extension TaskGraph {
   public func optimized(
     for outputs: [AnyNode], passes: GraphPasses = .standard, limits: FusionLimits = .standard
   ) -> OptimizedGraph {
+    decided(outputs, passes, limits).emit()
+  }
+
+  private func decided(_ outputs: [AnyNode], _ passes: GraphPasses, _ limits: FusionLimits) -> GraphRewrite {
     var rewrite = GraphRewrite(self, for: outputs, culling: passes.contains(.cull))
     if passes.contains(.deduplicate) { rewrite.shareEqualTasks() }
     if passes.contains(.inline) { rewrite.inlineCheapTasks(limits) }
     if passes.contains(.fuse) { rewrite.fuseTasks(limits) }
-    return rewrite.emit()
+    return rewrite
   }
 
   /// The same for one output.
@@ -63,11 +67,6 @@ extension TaskGraph {
 }
 
 extension TaskGraph {
-  /// What the standard passes cost without the new graph, for measurements.
-  package func decideOnly(for outputs: [AnyNode]) {
-    var rewrite = GraphRewrite(self, for: outputs, culling: true)
-    rewrite.shareEqualTasks()
-    rewrite.inlineCheapTasks(.standard)
-    rewrite.fuseTasks(.standard)
-  }
+  /// Decides without making the new graph: for measurements.
+  package func decideOnly(for outputs: [AnyNode], passes: GraphPasses) { _ = decided(outputs, passes, .standard) }
 }

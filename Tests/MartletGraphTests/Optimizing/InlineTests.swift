@@ -81,7 +81,7 @@ private func inlined(_ graph: TaskGraph, _ outputs: [AnyNode], _ limits: FusionL
     let two = builder.asyncTask("two", one, factor) { $0 + $1 }
     let graph = builder.build()
     #expect(inlined(graph, [two.erased]) == [["factor", "one"], ["factor", "two"]])
-    let result = graph.optimized(for: two).graph
+    let result = graph.optimized(for: two, passes: .all).graph
     #expect(result.traits(of: TaskID(rawValue: 0)).isBlocking)
     #expect(result.kind(of: TaskID(rawValue: 1)) == .asynchronous)
   }
