@@ -14,6 +14,9 @@ public final class TaskGraph: @unchecked Sendable {
   let traitList: [(task: UInt32, traits: TaskTraits)]
   package let stamp: UInt32
 
+  /// How the order was chosen: an optimiser chooses that of the new graph in the same way.
+  let ordering: GraphOrder
+
   /// The number of tasks.
   public let count: Int
   /// The bodies by task.
@@ -43,6 +46,7 @@ public final class TaskGraph: @unchecked Sendable {
     self.labels = labels
     self.contents = contents
     traitList = traits
+    self.ordering = ordering
     cells = columns.cells
     labelNumbers = columns.labels
     dependencyStarts = columns.ends

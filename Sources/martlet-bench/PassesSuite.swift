@@ -14,28 +14,37 @@ enum PassesSuite: BenchSuite {
     print(
       "  shape           tasks      after        optimise     + new graph       build         run before"
         + "      run after    floor   checksum")
-    for shape in all(isToy: options.isToy) where options.only ?? shape.name == shape.name {
-      let expected = shape.floor()
-      let (graph, output) = shape.build()
-      let count = Double(graph.count)
-      let build = Timings(rounds: rounds) { _ = shape.build() }
-      let whole = Timings(rounds: rounds) { _ = graph.optimized(for: output) }
-      let decide = Timings(rounds: rounds) { graph.decideOnly(for: [output.erased]) }
-      let optimized = graph.optimized(for: output)
-      guard let newOutput = optimized.node(output) else { throw WrongResult(description: "\(shape.name): no output") }
-      let before = try Timings(rounds: rounds) { try check(pool.run(graph, output: output), expected, shape) }
-      let after = try Timings(rounds: rounds) {
-        try check(pool.run(optimized.graph, output: newOutput), expected, shape)
+    for (name, passes) in [("standard", GraphPasses.standard), ("all", .all)] {
+      print("  \(name) passes")
+      for shape in all(isToy: options.isToy) where options.only ?? shape.name == shape.name {
+        try measure(shape, passes, rounds, pool)
       }
-      let floor = Timings(rounds: rounds) { _ = opaque(shape.floor()) }
-      func column(_ timings: Timings) -> String {
-        padded(timings.median / count, 9) + " (" + padded(timings.best / count, 4) + ")"
-      }
-      print(
-        "  \(shape.name)" + padded("\(graph.count)", 19 - shape.name.count) + padded("\(optimized.graph.count)", 10)
-          + column(decide) + column(whole) + column(build) + column(before) + column(after)
-          + padded(floor.median / count, 9) + "   \(expected)")
     }
+  }
+
+  private static func measure(
+    _ shape: EngineShape, _ passes: GraphPasses, _ rounds: Int, _ pool: ThreadPoolExecutor
+  ) throws {
+    let expected = shape.floor()
+    let (graph, output) = shape.build()
+    let count = Double(graph.count)
+    let build = Timings(rounds: rounds) { _ = shape.build() }
+    let whole = Timings(rounds: rounds) { _ = graph.optimized(for: output, passes: passes) }
+    let decide = Timings(rounds: rounds) { graph.decideOnly(for: [output.erased], passes: passes) }
+    let optimized = graph.optimized(for: output, passes: passes)
+    guard let newOutput = optimized.node(output) else { throw WrongResult(description: "\(shape.name): no output") }
+    let before = try Timings(rounds: rounds) { try check(pool.run(graph, output: output), expected, shape) }
+    let after = try Timings(rounds: rounds) {
+      try check(pool.run(optimized.graph, output: newOutput), expected, shape)
+    }
+    let floor = Timings(rounds: rounds) { _ = opaque(shape.floor()) }
+    func column(_ timings: Timings) -> String {
+      padded(timings.median / count, 9) + " (" + padded(timings.best / count, 4) + ")"
+    }
+    print(
+      "  \(shape.name)" + padded("\(graph.count)", 19 - shape.name.count) + padded("\(optimized.graph.count)", 10)
+        + column(decide) + column(whole) + column(build) + column(before) + column(after)
+        + padded(floor.median / count, 9) + "   \(expected)")
   }
 
   private static func check(_ value: Int, _ expected: Int, _ shape: EngineShape) throws {

@@ -83,7 +83,13 @@ extension GraphBuilder {
   func node<Value>(_ id: TaskID) -> Node<Value> { Node(id: id, stamp: stamp) }
 
   private static func body<Value: Sendable>(of value: Value) -> TaskBody {
-    if Slot.isInline(Value.self) { return { _, _, slot in slot.pointee.fill(value) } }
+    if Slot.isInline(Value.self) {
+      // Made once as well: a run copies two words, without asking the type again.
+      var filled = Slot()
+      filled.fill(value)
+      let constant = filled
+      return { _, _, slot in slot.pointee = constant }
+    }
     let box = Box(value)  // made once, shared by all runs
     return { _, _, slot in slot.pointee.fill(box: box) }
   }

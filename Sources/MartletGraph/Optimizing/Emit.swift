@@ -2,7 +2,7 @@ import MartletBytes
 
 extension GraphRewrite {
   /// Builds the graph that was decided on: what stays, in order of numbers, so that inputs come before who needs them.
-  consuming func emit(order: GraphOrder) -> OptimizedGraph {
+  consuming func emit(order: GraphOrder? = nil) -> OptimizedGraph {
     var emission = GraphEmission(self)
     for task in 0..<count where marks[task].contains(.stays) {
       if marks[task].isDisjoint(with: [.leads, .hasInlinedInputs]) {
@@ -15,8 +15,8 @@ extension GraphRewrite {
     if let substitutes {
       for task in 0..<count where Int(substitutes[task]) != task { numbers[task] = numbers[Int(substitutes[task])] }
     }
-    let stamp = graph.stamp
-    return OptimizedGraph(emission.build(order: order), from: [(stamp, numbers)])
+    let (stamp, ordering) = (graph.stamp, order ?? graph.ordering)
+    return OptimizedGraph(emission.build(ordering), from: stamp, numbers: numbers)
   }
 }
 
@@ -88,9 +88,9 @@ private struct GraphEmission: ~Copyable {
     builder.contents.reserveCapacity(contentPlaces.isEmpty ? fusedTasks : rewrite.graph.contents.count)
   }
 
-  consuming func build(order: GraphOrder) -> TaskGraph {
+  consuming func build(_ ordering: GraphOrder) -> TaskGraph {
     columns.pointee.close()
-    return builder.build(order: order)
+    return builder.build(order: ordering)
   }
 
   /// Copies a task as it is.

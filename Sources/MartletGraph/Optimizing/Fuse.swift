@@ -42,13 +42,18 @@ extension GraphRewrite {
   private func measure(ends: UnsafeMutablePointer<UInt32>, uses: UnsafeMutablePointer<UInt32>) {
     uses.update(repeating: 0, count: count)
     for task in 0..<count {
+      guard marks[task].contains(.stays) else {
+        // What nobody needs is no use either.
+        ends[task] = 0
+        continue
+      }
       var end: UInt32 = 0
       for place in outerPlaces(of: task) {
         let input = Int(outerInputs[place])
         uses[input] &+= 1
         end = max(end, ends[input])
       }
-      ends[task] = marks[task].contains(.stays) ? end &+ 1 : 0
+      ends[task] = end &+ 1
     }
     // Few have parts already; where some have, those after them end later.
     guard graph.contents.contains(where: { if case .fused = $0.content { true } else { false } }) else { return }

@@ -18,8 +18,11 @@ public struct GraphPasses: OptionSet, Sendable, Hashable {
   /// Makes one task of several that run one after the other anyway.
   public static let fuse = GraphPasses(rawValue: 8)
 
-  /// All of them.
-  public static let standard: GraphPasses = [.cull, .deduplicate, .inline, .fuse]
+  /// What pays for graphs that run in this process: all but `inline`. Here a result costs nobody more than a look at it, so
+  /// that running a constant again is dearer, by some 20 ns, than sharing it.
+  public static let standard: GraphPasses = [.cull, .deduplicate, .fuse]
+  /// All of them: where results are large, or have to be sent to who needs them.
+  public static let all: GraphPasses = [.cull, .deduplicate, .inline, .fuse]
 }
 
 /// How far the passes go: one model of cost for all.

@@ -1,15 +1,17 @@
-/// A graph made of others, and where their tasks are in it.
+/// A graph made of another one, and where the tasks of that are in it.
 public struct OptimizedGraph: Sendable {
   /// The new graph.
   public let graph: TaskGraph
-  private let sources: [(stamp: UInt32, numbers: [UInt32])]
+  private let stamp: UInt32
+  private let numbers: [UInt32]
 
   /// - Parameters:
-  ///   - sources: The graphs it was made of, by their stamps, each with the new numbers of its tasks; `UInt32.max` for those
-  ///     whose results are not there any more.
-  init(_ graph: TaskGraph, from sources: [(stamp: UInt32, numbers: [UInt32])]) {
+  ///   - stamp: That of the graph it was made of.
+  ///   - numbers: By old number the new one; `UInt32.max` for tasks whose results are not there any more.
+  init(_ graph: TaskGraph, from stamp: UInt32, numbers: [UInt32]) {
     self.graph = graph
-    self.sources = sources
+    self.stamp = stamp
+    self.numbers = numbers
   }
 
   /// The task that has the result of `node` now; nil when its result is not there any more: nobody needs it, or it lives
@@ -20,11 +22,11 @@ public struct OptimizedGraph: Sendable {
 
   /// The task that has the result of `node` now; nil when its result is not there any more.
   public func node(_ node: AnyNode) -> AnyNode? {
-    for source in sources where source.stamp == node.stamp {
-      let number = source.numbers[node.id.index]
-      return number == UInt32.max ? nil : AnyNode(id: TaskID(rawValue: number), stamp: graph.stamp)
+    guard node.stamp == stamp else {
+      invariantFailure("task \(node.id) is not of the graph that was optimised")
     }
-    invariantFailure("task \(node.id) is of none of the graphs that this one was made of")
+    let number = numbers[node.id.index]
+    return number == UInt32.max ? nil : AnyNode(id: TaskID(rawValue: number), stamp: graph.stamp)
   }
 }
 
@@ -38,16 +40,20 @@ extension TaskGraph {
   /// - Parameters:
   ///   - outputs: The tasks whose results will be asked for; others may vanish.
   ///   - limits: How far to go.
-  ///   - order: In which order the new tasks run where there is a choice.
+  ///   - order: In which order the new tasks run where there is a choice; nil: in the graph's own.
   public func optimized(
     for outputs: [AnyNode], passes: GraphPasses = .standard, limits: FusionLimits = .standard,
-    order: GraphOrder = .depthFirst
+    order: GraphOrder? = nil
   ) -> OptimizedGraph {
+    decided(outputs, passes, limits).emit(order: order)
+  }
+
+  private func decided(_ outputs: [AnyNode], _ passes: GraphPasses, _ limits: FusionLimits) -> GraphRewrite {
     var rewrite = GraphRewrite(self, for: outputs, culling: passes.contains(.cull))
     if passes.contains(.deduplicate) { rewrite.shareEqualTasks() }
     if passes.contains(.inline) { rewrite.inlineCheapTasks(limits) }
     if passes.contains(.fuse) { rewrite.fuseTasks(limits) }
-    return rewrite.emit(order: order)
+    return rewrite
   }
 
   /// The same for one output.
@@ -63,11 +69,6 @@ extension TaskGraph {
 }
 
 extension TaskGraph {
-  /// What the standard passes cost without the new graph, for measurements.
-  package func decideOnly(for outputs: [AnyNode]) {
-    var rewrite = GraphRewrite(self, for: outputs, culling: true)
-    rewrite.shareEqualTasks()
-    rewrite.inlineCheapTasks(.standard)
-    rewrite.fuseTasks(.standard)
-  }
+  /// Decides without making the new graph: for measurements.
+  package func decideOnly(for outputs: [AnyNode], passes: GraphPasses) { _ = decided(outputs, passes, .standard) }
 }
