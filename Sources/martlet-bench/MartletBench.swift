@@ -6,7 +6,8 @@ struct MartletBench {
   /// The suites; a new one gets a file of its own and a line here.
   static var suites: [any BenchSuite.Type] {
     [
-      EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self, CSVSuite.self,
+      EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
+      CSVSuite.self,
     ]
   }
 

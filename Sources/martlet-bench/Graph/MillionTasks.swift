@@ -9,7 +9,8 @@ enum MillionTasks {
     print("  shape          tasks     make    lower  optimise+order    run     free    total   bytes")
     for name in ["flat", "chain", "tree", "wavefront", "layers"] {
       let child = try Child.run(
-        "/proc/self/exe", ["graph", "--only", "million-\(name)", "--threads", "\(options.threads)"]
+        "/proc/self/exe",
+        ["graph", "--only", "million-\(name)", "--threads", "\(options.threads)"]
           + (options.isToy ? ["--toy"] : []), output: nil)
       if child.status != 0 { throw BenchError("the measurement of \(name) ended with status \(child.status)") }
     }
@@ -40,7 +41,8 @@ enum MillionTasks {
     let peak = martlet_process_usage().peak_resident_bytes - before
     let times = clock.nanoseconds.map { $0 / 1000 / Double(count) }
     print(
-      "  \(name)" + padded("\(count)", 18 - name.count) + padded(times[0], 9, digits: 3) + padded(times[1], 9, digits: 3)
+      "  \(name)" + padded("\(count)", 18 - name.count) + padded(times[0], 9, digits: 3)
+        + padded(times[1], 9, digits: 3)
         + padded(times[2], 12, digits: 3) + padded(times[3], 11, digits: 3) + padded(times[4], 9, digits: 3)
         + padded(times.reduce(0, +), 9, digits: 3) + padded("\(Int(peak) / count)", 8))
   }
