@@ -27,9 +27,9 @@ package struct CompactLocation: Sendable {
     self.line = UInt32(truncatingIfNeeded: line)
   }
 
-  @inlinable package init() {
-    file = 0
-    line = 0
+  @inlinable package init(file: UInt = 0, line: UInt32 = 0) {
+    self.file = file
+    self.line = line
   }
 
   /// The place in full; nil when there is none.

@@ -7,10 +7,12 @@ package struct DelayedHead {
   package let body: TaskBody
   /// What few nodes have.
   package let extras: DelayedExtras?
-  package let place: CompactLocation
-  package let kind: TaskKind
+  /// The address of the file's name, see `CompactLocation`.
+  private let file: UInt
   /// The dependencies that the node still owns: none once its memory is on its way back.
   package fileprivate(set) var count: UInt32
+  /// The line in the lower 24 bits, the kind above.
+  private let lineAndKind: UInt32
 
   @usableFromInline
   package init(
@@ -19,17 +21,22 @@ package struct DelayedHead {
     self.label = label
     self.body = body
     self.extras = extras
-    self.place = place
-    self.kind = kind
+    file = place.file
+    lineAndKind = min(place.line, 0xff_ffff) | UInt32(kind.rawValue) << 24
     self.count = UInt32(count)
   }
+
+  /// Where it was written.
+  package var place: CompactLocation { CompactLocation(file: file, line: lineAndKind & 0xff_ffff) }
+
+  package var kind: TaskKind { TaskKind(rawValue: UInt8(truncatingIfNeeded: lineAndKind >> 24)) ?? .closure }
 }
 
 /// One delayed computation: a task that is in no graph yet, and what it depends on. Immutable, shared by all who refer
 /// to it; as a chain of them may be a million long, it is freed without recursion. Who holds one is `@unchecked Sendable`
 /// for this reason: nothing changes but in `deinit`, when nobody else refers to the node.
 ///
-/// The dependencies stand behind the object, in its own allocation: some 88 bytes a node, and 8 a dependency.
+/// The dependencies stand behind the object, in its own allocation: 72 bytes a node, and 8 a dependency.
 @usableFromInline
 package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNode>> {
   /// A node that owns a reference to each of its dependencies, which `fill` writes.

@@ -1,8 +1,8 @@
 import MartletBytes
 
 extension GraphRewrite {
-  /// Builds the graph that was decided on: what stays, in order of numbers, so that inputs come before who needs them.
-  consuming func emit(order: GraphOrder? = nil) -> OptimizedGraph {
+  /// Writes down what was decided: what stays, in order of numbers, so that inputs come before who needs them.
+  consuming func emit() -> PendingGraph {
     var emission = GraphEmission(self)
     for task in 0..<count where marks[task].contains(.stays) {
       if marks[task].isDisjoint(with: [.leads, .hasInlinedInputs]) {
@@ -15,8 +15,33 @@ extension GraphRewrite {
     if let substitutes {
       for task in 0..<count where Int(substitutes[task]) != task { numbers[task] = numbers[Int(substitutes[task])] }
     }
-    let (stamp, ordering) = (graph.stamp, order ?? graph.ordering)
-    return OptimizedGraph(emission.build(ordering), from: stamp, numbers: numbers)
+    return PendingGraph(emission.close(), from: graph.stamp, numbers: numbers, ordering: graph.ordering)
+  }
+}
+
+/// The tasks of a new graph, before they are put in order: the graph that they were made of need not exist any more.
+package struct PendingGraph: ~Copyable {
+  private var builder: GraphBuilder
+  private let stamp: UInt32
+  private let numbers: [UInt32]
+  private let ordering: GraphOrder
+
+  fileprivate init(
+    _ builder: consuming GraphBuilder, from stamp: UInt32, numbers: [UInt32], ordering: GraphOrder
+  ) {
+    self.builder = builder
+    self.stamp = stamp
+    self.numbers = numbers
+    self.ordering = ordering
+  }
+
+  /// The graph.
+  ///
+  /// - Parameter order: In which order the tasks run where there is a choice; nil: in that of the old graph.
+  package consuming func build(order: GraphOrder?) -> OptimizedGraph {
+    let order = order ?? ordering
+    let (stamp, numbers) = (stamp, numbers)
+    return OptimizedGraph(builder.build(order: order), from: stamp, numbers: numbers)
   }
 }
 
@@ -88,9 +113,9 @@ private struct GraphEmission: ~Copyable {
     builder.contents.reserveCapacity(contentPlaces.isEmpty ? fusedTasks : rewrite.graph.contents.count)
   }
 
-  consuming func build(_ ordering: GraphOrder) -> TaskGraph {
+  consuming func close() -> GraphBuilder {
     columns.pointee.close()
-    return builder.build(order: ordering)
+    return builder
   }
 
   /// Copies a task as it is.

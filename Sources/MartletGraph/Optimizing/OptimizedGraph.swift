@@ -45,7 +45,14 @@ extension TaskGraph {
     for outputs: [AnyNode], passes: GraphPasses = .standard, limits: FusionLimits = .standard,
     order: GraphOrder? = nil
   ) -> OptimizedGraph {
-    decided(outputs, passes, limits).emit(order: order)
+    rewritten(for: outputs, passes: passes, limits: limits).build(order: order)
+  }
+
+  /// The same for who gives this graph up before the new one is put in order, so that both never stand in memory whole.
+  package func rewritten(
+    for outputs: [AnyNode], passes: GraphPasses = .standard, limits: FusionLimits = .standard
+  ) -> PendingGraph {
+    decided(outputs, passes, limits).emit()
   }
 
   private func decided(_ outputs: [AnyNode], _ passes: GraphPasses, _ limits: FusionLimits) -> GraphRewrite {

@@ -25,7 +25,13 @@ struct Lowering: ~Copyable {
     return (lowering.finish(order), nodes)
   }
 
-  private consuming func finish(_ order: GraphOrder) -> TaskGraph { builder.build(order: order) }
+  private consuming func finish(_ order: GraphOrder) -> TaskGraph {
+    // What only the walk needed is gone before the order takes its memory.
+    numbers = NodeNumbers()
+    path = []
+    operands = []
+    return builder.build(order: order)
+  }
 
   private mutating func lower(_ root: DelayedNode) -> UInt32 {
     visit(.passUnretained(root))

@@ -14,11 +14,11 @@ package struct PhasedComputation<Value: Sendable> {
   }
 
   package mutating func optimize() {
-    guard let lowered else { return }
-    let graph = lowered.graph.optimized(for: lowered.outputs, order: .leastMemory)
-    guard let output = graph.node(lowered.outputs[0]) else { return }
+    guard let written = lowered?.outputs[0], let pending = lowered?.graph.rewritten(for: [written]) else { return }
+    lowered = nil
+    let graph = pending.build(order: .leastMemory)
+    guard let output = graph.node(written) else { return }
     optimized = (graph.graph, Node(id: output.id, stamp: output.stamp))
-    self.lowered = nil
   }
 
   package func run(on executor: some Executor) throws -> Value {

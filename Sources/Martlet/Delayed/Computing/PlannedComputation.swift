@@ -10,16 +10,20 @@ struct PlannedComputation: Sendable {
   let writtenTasks: Int
 
   init(_ nodes: [DelayedNode], _ options: ComputeOptions) {
-    guard options.passes.isEmpty else {
-      let (graph, outputs) = Lowering.graph(of: nodes, order: .depthFirst)
-      let optimized = graph.optimized(for: outputs, passes: options.passes, order: options.order)
+    if options.passes.isEmpty {
+      (graph, outputs) = Lowering.graph(of: nodes, order: options.order)
       writtenTasks = graph.count
-      self.graph = optimized.graph
-      self.outputs = outputs.compactMap { optimized.node($0) }
       return
     }
-    (graph, outputs) = Lowering.graph(of: nodes, order: options.order)
-    writtenTasks = graph.count
+    var written: TaskGraph?
+    let writtenOutputs: [AnyNode]
+    (written, writtenOutputs) = Lowering.graph(of: nodes, order: .depthFirst)
+    writtenTasks = written?.count ?? 0
+    guard let pending = written?.rewritten(for: writtenOutputs, passes: options.passes) else { fatalError() }
+    written = nil
+    let optimized = pending.build(order: options.order)
+    graph = optimized.graph
+    outputs = writtenOutputs.compactMap { optimized.node($0) }
   }
 
   func run(on executor: any Executor, _ options: ComputeOptions) throws -> RunResults {

@@ -1,4 +1,5 @@
 public import MartletGraph
+import Synchronization
 
 // What one may say about a computation besides its work. Each gives a computation of its own: `load` and `load.named("again")`
 // are two tasks. So say it where the computation is made.
@@ -80,7 +81,8 @@ extension Delayed {
 
 /// Makes all computations that `make` makes with these traits: each may say otherwise about itself.
 public func annotating<Result>(_ traits: TaskTraits, _ make: () throws -> Result) rethrows -> Result {
-  try Annotations.$traits.withValue(traits, operation: make)
+  Annotations.everUsed.store(true, ordering: .relaxed)
+  return try Annotations.$traits.withValue(traits, operation: make)
 }
 
 /// What a scope says about the computations made in it.
@@ -88,6 +90,14 @@ public func annotating<Result>(_ traits: TaskTraits, _ make: () throws -> Result
 package enum Annotations {
   @TaskLocal package static var traits: TaskTraits?
 
+  /// Scopes that were ever entered: programs without any need not look for the task-local value, which takes longer than
+  /// all else about a computation.
+  static let everUsed = Atomic<Bool>(false)
+
   /// The same as extras; nil in most programs.
-  package static var extras: DelayedExtras? { traits.map { DelayedExtras(traits: $0) } }
+  package static var extras: DelayedExtras? {
+    // Relaxed: who is inside a scope has entered it, and sees that.
+    if !everUsed.load(ordering: .relaxed) { return nil }
+    return traits.map { DelayedExtras(traits: $0) }
+  }
 }
