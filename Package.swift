@@ -46,6 +46,14 @@ let package = Package(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
     .executableTarget(
       name: "run-report", dependencies: ["Martlet"], path: "Samples/RunReport", swiftSettings: strict),
+    .executableTarget(
+      name: "word-count", dependencies: ["Martlet"], path: "Samples/WordCount", swiftSettings: strict),
+    .executableTarget(
+      name: "graph-tour", dependencies: ["Martlet"], path: "Samples/GraphTour", swiftSettings: strict),
+    .executableTarget(
+      name: "mini-make", dependencies: ["Martlet"], path: "Samples/MiniMake", swiftSettings: strict),
+    .executableTarget(
+      name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
