@@ -8,11 +8,17 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
   public let key: Key
   /// The keys from an output of the run down to the task, both included.
   public let path: [Key]
-  /// What the task threw.
+  /// What the task threw, the last time.
   public let underlying: any Error
+  /// How often the task was run: more than once where its trait `retry` says so, never where it could not start.
+  public let attempts: Int
 
-  init(_ graph: TaskGraph, _ task: Int, _ underlying: any Error, isOutput: (Int) -> Bool, isNeeded: (Int) -> Bool) {
+  init(
+    _ graph: TaskGraph, _ task: Int, _ underlying: any Error, attempts: Int, isOutput: (Int) -> Bool,
+    isNeeded: (Int) -> Bool
+  ) {
     self.task = TaskID(rawValue: UInt32(task))
+    self.attempts = attempts
     self.underlying = underlying
     key = graph.key(of: self.task)
     // From the task up to the first output. Dependents have higher numbers, so this ends.
@@ -29,7 +35,12 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
 
   /// What failed, below what, and why. Long paths show their ends only.
   public var description: String {
-    var text = "task \(key) failed: \(underlying)"
+    var text =
+      switch attempts {
+      case 0: "task \(key) cannot run: \(underlying)"
+      case 1: "task \(key) failed: \(underlying)"
+      default: "task \(key) failed \(attempts) times: \(underlying)"
+      }
     if path.count > 1 {
       var steps = path.map(\.description)
       if steps.count > 8 { steps.replaceSubrange(4..<(steps.count - 3), with: ["… \(steps.count - 7) more …"]) }
