@@ -26,6 +26,8 @@ let package = Package(
     .target(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
       exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
+    .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -42,11 +44,19 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
+    .executableTarget(
+      name: "run-report", dependencies: ["Martlet"], path: "Samples/RunReport", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
     .testTarget(
       name: "MartletEngineTests", dependencies: ["TestSupport", "MartletEngine", "MartletGraph"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletProtocolTests", dependencies: ["TestSupport", "MartletProtocol", "MartletBytes"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MartletSchedulerTests",
+      dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(

@@ -1,25 +1,43 @@
 import MartletGraph
 import MartletSystem
 
+/// A run, as the attempts in Swift tasks see it.
+protocol AsyncRun: AnyObject, Sendable {
+  /// Cancelled when the run ends early.
+  var scope: CancellationSource { get }
+  var options: RunOptions { get }
+  /// The Swift task of `task` has begun.
+  ///
+  /// - Returns: Where to write its events, for `asyncEnded`.
+  func asyncBegins(_ task: Int) -> EventRing?
+  /// The Swift task of `task` has come to its end, and holds nothing of the task any more.
+  func asyncEnded(_ task: Int, _ outcome: Result<Slot, any Error>, _ ring: EventRing?)
+}
+
 /// One attempt of a task in a Swift task.
 final class AsyncAttempt: @unchecked Sendable {
-  // Sendable: `handle` and `isCancelled` are used under the lock; `work` and `ring` belong to who starts the attempt, then
+  // Sendable: `handle` and `isCancelled` are used under the lock; `work` belongs to who starts the attempt, then
   // to its Swift task.
 
   let task: Int
-  private let run: RunState
+  private let run: any AsyncRun
   private var work: AsyncWork?
   private let limit: Duration?
-  private var ring: EventRing?
   private let lock = Lock()
   private var handle: Task<Void, Never>?
   private var isCancelled = false
 
-  init(_ run: RunState, _ task: Int, _ work: AsyncWork, limit: Duration?) {
+  init(_ run: any AsyncRun, _ task: Int, _ work: AsyncWork, limit: Duration?) {
     self.run = run
     self.task = task
     self.work = work
     self.limit = limit
+  }
+
+  /// Starts the Swift task: where the run is told to, or by itself.
+  func start() {
+    if let start = run.options.startAsync { return start(self) }
+    started(Task.detached { await self.perform() })
   }
 
   /// Notes the Swift task that performs this.
@@ -42,18 +60,23 @@ final class AsyncAttempt: @unchecked Sendable {
 
   /// Does the rest of the task, and hands its result to the run.
   func perform() async {
-    ring = run.asyncBegins(task)
+    let ring = run.asyncBegins(task)
     let timed = limit.map { limit in
       TimedAttempt(limit, within: run.scope) { [weak self] in self?.cancel() }
     }
-    let outcome = await CurrentSource.$ofSwiftTask.withValue(timed?.source ?? run.scope) { await outcome() }
-    let isLate = timed?.finish() ?? false
-    run.asyncEnded(task, outcome, isLate ? limit : nil, ring)
+    var outcome = await CurrentSource.$ofSwiftTask.withValue(timed?.source ?? run.scope) {
+      await EventLog.$current.withValue(run.options.events) { await performWork() }
+    }
+    if let timed, timed.finish() {
+      if case .success(var slot) = outcome { slot.clear() }
+      outcome = .failure(TaskTimeout(limit: timed.limit))
+    }
+    run.asyncEnded(task, outcome, ring)
     lock.withLock { handle = nil }
   }
 
   /// A function of its own, so that what the body holds is freed before the run hears of its end.
-  private func outcome() async -> Result<Slot, any Error> {
+  private func performWork() async -> Result<Slot, any Error> {
     let work = work
     self.work = nil
     if lock.withLock({ isCancelled }) { return .failure(CancellationError()) }

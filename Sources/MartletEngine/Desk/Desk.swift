@@ -9,11 +9,10 @@ final class Desk: @unchecked Sendable {
 
   /// Whether all ready tasks come here, so that the first of them is always taken first.
   let isOrdered: Bool
-  /// Whether one task ends before the next one begins.
-  private let isStrict: Bool
   private let graph: TaskGraph
   private let control: TaskControl?
   private let gate: SourceGate?
+  private let maximumBlockingTasks: Int
   private let maximumAsyncTasks: Int
   /// How many tasks a lane would find here.
   let visible: UnsafeMutablePointer<Atomic<Int>>
@@ -26,9 +25,15 @@ final class Desk: @unchecked Sendable {
   /// Tasks that a lane can take.
   private var ready = ReadyHeap()
   private var resources: ResourceQueues
-  /// Tasks for threads of their own, and how many of them have none on its way.
+  /// Tasks for threads of their own. They have what they need of resources.
   private var blocking = ReadyHeap()
-  private var unserved = 0
+  /// Threads of their own that were asked for and have not gone, and those of them that have not come yet. As many tasks
+  /// as those are left for them.
+  private var threads = 0
+  private var coming = 0
+  /// Numbers of threads: those that were given back, and how many there are.
+  private var freeNumbers: [Int] = []
+  private var numbers = 0
   /// Asynchronous tasks that are under way, and those that wait until there are fewer.
   private var running: [UInt32: AsyncAttempt] = [:]
   private var suspended = ReadyHeap()
@@ -39,15 +44,15 @@ final class Desk: @unchecked Sendable {
   private var away = 0
 
   init(
-    _ graph: TaskGraph, _ control: TaskControl?, _ gate: SourceGate?, isOrdered: Bool, isStrict: Bool,
-    maximumAsyncTasks: Int, visible: UnsafeMutablePointer<Atomic<Int>>, inside: UnsafeMutablePointer<Atomic<Int>>
+    _ graph: TaskGraph, _ control: TaskControl?, _ gate: SourceGate?, isOrdered: Bool, options: RunOptions,
+    visible: UnsafeMutablePointer<Atomic<Int>>, inside: UnsafeMutablePointer<Atomic<Int>>
   ) {
     self.graph = graph
     self.control = control
     self.gate = gate
     self.isOrdered = isOrdered
-    self.isStrict = isStrict
-    self.maximumAsyncTasks = max(1, maximumAsyncTasks)
+    maximumBlockingTasks = max(1, options.maximumBlockingTasks)
+    maximumAsyncTasks = max(1, options.maximumAsyncTasks)
     self.visible = visible
     self.inside = inside
     resources = ResourceQueues(control)
@@ -61,7 +66,7 @@ final class Desk: @unchecked Sendable {
 
   /// Tasks have become ready.
   ///
-  /// - Returns: How many threads of their own are wanted now.
+  /// - Returns: How many more threads of their own are wanted now: each is to call `threadCame`.
   func offer(_ tasks: some Sequence<UInt32>) -> Int {
     lock.withLock {
       for task in tasks { route(task) }
@@ -73,45 +78,41 @@ final class Desk: @unchecked Sendable {
   func take() -> Int {
     lock.withLock {
       defer { publish() }
-      if isClosed || isStrict && away > 0 { return -1 }
+      if isClosed { return -1 }
       if let head = resources.first(isBlocking: false), head.key < ready.first ?? .max {
         resources.start(head)
         return task(head.key)
       }
-      if !ready.isEmpty { return task(ready.removeFirst()) }
-      if unserved > 0 {
-        // All threads for such tasks are taken, perhaps by tasks that wait for this very run: see "Nested runs".
-        unserved -= 1
-        cameBack()
-        return task(blocking.removeFirst())
-      }
-      return -1
+      return ready.isEmpty ? -1 : task(ready.removeFirst())
     }
   }
 
   // MARK: Tasks on threads of their own
 
-  /// A thread of its own was asked for, and there is none now.
-  func notServed() {
+  /// A thread has come that was asked for.
+  ///
+  /// - Returns: What it is to run, and its number among those of the run; the run waits for it from now on. Nil when it was
+  ///   in vain.
+  func threadCame() -> (task: Int, number: Int)? {
     lock.withLock {
-      if isClosed { return }
-      unserved += 1
-      publish()
+      coming -= 1
+      if isClosed { return nil }
+      inside.pointee.wrappingAdd(1, ordering: .relaxed)  // before anybody can wait for it, as `isClosed` is not set
+      if freeNumbers.isEmpty {
+        freeNumbers.append(numbers)
+        numbers += 1
+      }
+      return (task(blocking.removeFirst()), freeNumbers.removeLast())
     }
   }
 
-  /// What a thread of its own is to run, or -1; the run waits for it then.
-  ///
-  /// - Parameter wasQueued: Whether it comes late, so that a lane may have done its work.
-  func takeBlocking(wasQueued: Bool) -> Int {
+  /// What a thread is to run next; -1 when it has to go.
+  func nextForThread(_ number: Int) -> Int {
     lock.withLock {
-      if isClosed || wasQueued && unserved == 0 { return -1 }
-      if wasQueued {
-        unserved -= 1
-        publish()
-      }
-      inside.pointee.wrappingAdd(1, ordering: .relaxed)  // before anybody can wait for it, as `isClosed` is not set
-      return task(blocking.removeFirst())
+      if !isClosed, blocking.count > coming { return task(blocking.removeFirst()) }
+      threads -= 1
+      freeNumbers.append(number)
+      return -1
     }
   }
 
@@ -219,7 +220,6 @@ final class Desk: @unchecked Sendable {
         blocking.removeAll()
         suspended.removeAll()
         resources.removeAll()
-        unserved = 0
         visible.pointee.store(0, ordering: .relaxed)
       }
       return (self.running, self.timers, self.works)
@@ -233,7 +233,7 @@ final class Desk: @unchecked Sendable {
   var story: String {
     lock.withLock {
       "ready \(ready.count), waiting for resources \(resources.count) (free \(resources.free)), blocking "
-        + "\(blocking.count) (unserved \(unserved)), async \(running.count) + \(suspended.count), timers \(timers.count), "
+        + "\(blocking.count) (threads \(threads), coming \(coming)), async \(running.count) + \(suspended.count), timers \(timers.count), "
         + "away \(away), visible \(visible.pointee.load(ordering: .relaxed)), closed \(isClosed)"
     }
   }
@@ -247,33 +247,30 @@ final class Desk: @unchecked Sendable {
     } else if let entry, entry.isBlocking {
       blocking.insert(key(task))
       goesAway()
-      wanted += 1
     } else {
       ready.insert(key(task))
     }
   }
 
-  /// Threads of their own to ask for.
-  private var wanted = 0
-
   /// Starts what has its resources now, and shows what lanes can take.
+  ///
+  /// - Returns: As `offer`.
   private func settle() -> Int {
     while let head = resources.first(isBlocking: true) {
       resources.start(head)
       blocking.insert(head.key)
       goesAway()
-      wanted += 1
     }
     publish()
-    defer { wanted = 0 }
+    let wanted = max(0, min(blocking.count - coming, maximumBlockingTasks - threads))
+    coming += wanted
+    threads += wanted
     return wanted
   }
 
   private func publish() {
     if isClosed { return }
-    var count = ready.count + unserved
-    if resources.first(isBlocking: false) != nil { count += 1 }
-    if isStrict && away > 0 { count = 0 }
+    let count = ready.count + (resources.first(isBlocking: false) == nil ? 0 : 1)
     visible.pointee.store(count, ordering: .relaxed)
   }
 

@@ -36,6 +36,8 @@ final class TaskControl: @unchecked Sendable {
   private let entries: UnsafeMutablePointer<Entry>
   private let entryCount: Int
   let hasPriorities: Bool
+  /// Whether some task has to come to the desk before it runs.
+  let hasHeldTasks: Bool
   let demands: [Demand]
   /// How much there is of each resource.
   let amounts: [Int]
@@ -44,8 +46,8 @@ final class TaskControl: @unchecked Sendable {
 
   /// Nil when no needed task asks for anything.
   ///
-  /// - Parameter isStrict: One task after the other in the static order: nothing to choose, and nothing to wait for.
-  init?(_ graph: TaskGraph, _ options: RunOptions, isStrict: Bool, isNeeded: (Int) -> Bool) {
+  /// - Parameter isSerial: One task runs after the other in the static order: nothing to choose, and nothing to wait for.
+  init?(_ graph: TaskGraph, _ options: RunOptions, isSerial: Bool, isNeeded: (Int) -> Bool) {
     var entries = [Entry()]
     var tasks: [UInt32] = []
     var hasPriorities = false
@@ -62,7 +64,7 @@ final class TaskControl: @unchecked Sendable {
       var entry = Entry()
       entry.retry = traits.retry.flatMap { $0.limit > 0 ? $0 : nil }
       entry.timeout = traits.timeout
-      if !isStrict {
+      if !isSerial {
         entry.isBlocking = traits.isBlocking
         entry.priority = traits.priority
         if traits.priority != 0 { hasPriorities = true }
@@ -81,7 +83,7 @@ final class TaskControl: @unchecked Sendable {
             )
           }
         }
-        if !isStrict {
+        if !isSerial {
           let demand = Demand(needs: needs.sorted { $0.resource < $1.resource }, isBlocking: traits.isBlocking)
           if demandNumbers[demand] == nil {
             demandNumbers[demand] = demands.count
@@ -105,6 +107,7 @@ final class TaskControl: @unchecked Sendable {
     self.entries = .allocate(capacity: entryCount)
     self.entries.initialize(from: entries, count: entryCount)
     self.hasPriorities = hasPriorities
+    hasHeldTasks = entries.contains { $0.isBlocking || $0.demand >= 0 }
     self.demands = demands
     self.amounts = amounts
     self.shortage = shortage

@@ -9,7 +9,12 @@ public final class EventLog: @unchecked Sendable {
   // Sendable: `rings` and `free` are used under `lock`; a ring has one writer, because it is handed to one at a time, and
   // one reader, because reading is done under `reading`.
 
+  /// The log of the scope that this code runs in: the default of `RunOptions.events`. Tasks see the log of their run, so runs
+  /// that they start are logged with it.
+  @TaskLocal public static var current: EventLog?
+
   private let capacity: Int
+  package let observer: (any RunObserver)?
   private let lock = Lock()
   private let reading = Lock()
   private var rings: [EventRing] = []
@@ -17,10 +22,13 @@ public final class EventLog: @unchecked Sendable {
   private var smallFree: [EventRing] = []
   /// What a ring for few events holds.
   private static let smallCapacity = 64
+  private var runs = 0
 
-  /// - Parameter capacityPerThread: How many events a thread can have unread; rounded up to a power of two. An event
-  ///   takes 48 bytes.
-  public init(capacityPerThread: Int = 1 << 14) {
+  /// - Parameters:
+  ///   - capacityPerThread: How many events a thread can have unread; rounded up to a power of two. An event takes 48 bytes.
+  ///   - observer: Is told of the runs that write to this log.
+  public init(capacityPerThread: Int = 1 << 14, observer: (any RunObserver)? = nil) {
+    self.observer = observer
     var capacity = 2
     while capacity < min(capacityPerThread, 1 << 24) { capacity *= 2 }
     self.capacity = capacity
@@ -37,6 +45,30 @@ public final class EventLog: @unchecked Sendable {
   /// The number of events that were dropped because nobody read fast enough.
   public var droppedCount: Int {
     lock.withLock { rings.reduce(0) { $0 + $1.droppedCount } }
+  }
+
+  /// Carries out a run that writes to this log: tells the observer, and makes the log that of the scope.
+  func observing<Result>(
+    _ graph: TaskGraph, outputs: [AnyNode], threads: Int, _ body: () throws -> Result
+  ) throws -> Result {
+    guard let observer else { return try EventLog.$current.withValue(self, operation: body) }
+    let number = lock.withLock {
+      runs += 1
+      return runs
+    }
+    for output in outputs { graph.check(output) }
+    let run = ObservedRun(
+      number: number, graph: graph, outputs: outputs.map(\.id), taskCount: NeededTasks(graph, for: outputs).count,
+      threads: threads, begin: martlet_monotonic_nanoseconds())
+    observer.runBegan(run)
+    do {
+      let result = try EventLog.$current.withValue(self, operation: body)
+      observer.runEnded(run, at: martlet_monotonic_nanoseconds(), error: nil)
+      return result
+    } catch {
+      observer.runEnded(run, at: martlet_monotonic_nanoseconds(), error: error)
+      throw error
+    }
   }
 
   /// A ring for one writer, until it is given back. Nil when there are 65,535 writers already.

@@ -57,10 +57,7 @@ final class RunState: @unchecked Sendable {
   /// A slot and two counts.
   private static let bytesPerTask = MemoryLayout<Slot>.stride + 8
 
-  /// - Parameter isStrict: One task after the other in the static order, whatever they wait for.
-  init(
-    _ graph: TaskGraph, outputs: [AnyNode], options: RunOptions, crew: Crew, dequeCapacity: Int, isStrict: Bool = false
-  ) {
+  init(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions, crew: Crew, dequeCapacity: Int) {
     let count = graph.count
     self.graph = graph
     self.crew = crew
@@ -96,13 +93,13 @@ final class RunState: @unchecked Sendable {
     slots.initialize(repeating: Slot(), count: count)
     let isNeeded = { (task: Int) in needed?.isNeeded[task] ?? true }
     ledger = options.memoryBudgetBytes.map { MemoryLedger(budget: $0, tasks: count) }
-    gate = isStrict ? nil : ledger.flatMap { SourceGate(graph, $0, isNeeded: isNeeded) }
-    control =
-      graph.tasksWithTraits.isEmpty ? nil : TaskControl(graph, options, isStrict: isStrict, isNeeded: isNeeded)
-    isInOrder = lanes == 1 && gate == nil && control == nil
+    gate = ledger.flatMap { SourceGate(graph, $0, isNeeded: isNeeded) }
+    control = graph.tasksWithTraits.isEmpty ? nil : TaskControl(graph, options, isSerial: false, isNeeded: isNeeded)
+    let (hasPriorities, hasHeldTasks) = (control?.hasPriorities ?? false, control?.hasHeldTasks ?? false)
+    isInOrder = lanes == 1 && gate == nil && !hasPriorities && !hasHeldTasks
     desk = Desk(
-      graph, control, gate, isOrdered: lanes == 1 || control?.hasPriorities ?? false, isStrict: isStrict,
-      maximumAsyncTasks: options.maximumAsyncTasks, visible: deskTasks, inside: inside)
+      graph, control, gate, isOrdered: lanes == 1 || hasPriorities, options: options, visible: deskTasks, inside: inside
+    )
 
     let counts = UnsafeMutableRawPointer(slots + count).bindMemory(to: Int32.self, capacity: 2 * count)
     pending = UnsafeMutableRawPointer(counts).assumingMemoryBound(to: Atomic<Int32>.self)
@@ -168,6 +165,17 @@ final class RunState: @unchecked Sendable {
   /// Offers what is ready from the start and not among the roots.
   func begin() {
     if !heldRoots.isEmpty { serve(desk.offer(heldRoots)) }
+  }
+
+  /// A thread (not the caller's) or a Swift task leaves the run. Releases what it did; the caller acquires it when it waits
+  /// for zero.
+  func leave() {
+    // Sequentially consistent, like the change of `stop` and the caller's look at `inside`: one sees the other.
+    if inside.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0,
+      stop.pointee.load(ordering: .sequentiallyConsistent)
+    {
+      wakeCaller()
+    }
   }
 
   /// Whether a thread that looked now would find something to do. May be a moment old.

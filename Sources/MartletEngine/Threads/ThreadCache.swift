@@ -1,24 +1,19 @@
 import MartletSystem
 import Synchronization
 
-/// Threads for jobs that may take long or sleep: started when a job finds no idle one, kept for some seconds, at most
-/// `limit` at a time.
+/// Threads for jobs that may take long or sleep: started when a job finds no idle one, kept for some seconds. As many as there
+/// are jobs at one time: who submits them sees to a limit.
 package final class ThreadCache: @unchecked Sendable {
   // Sendable: everything is used under the monitor, but for `waiting`, which is atomic.
 
-  /// What a thread does. It gets a number that no other busy thread of the cache has, from 0, and whether the job had to
-  /// wait for a thread because all were busy.
-  package typealias Job = @Sendable (_ thread: Int, _ wasQueued: Bool) -> Void
-
   private let name: String
-  private let limit: Int
   /// More idle threads than this are not kept.
   private let idleLimit: Int
   /// How often an idle thread looks for a job before it sleeps.
   private let spinLimit: Int
   private let monitor = Monitor()
   /// Those before `firstJob` are taken.
-  private var jobs: [(job: Job?, wasQueued: Bool)] = []
+  private var jobs: [(@Sendable () -> Void)?] = []
   private var firstJob = 0
   private var count = 0
   /// Threads without a job.
@@ -31,39 +26,30 @@ package final class ThreadCache: @unchecked Sendable {
   private let waiting = Atomic<Int>(0)
   private let patience: UInt64
 
-  package init(
-    name: String, limit: Int, idleLimit: Int, spinLimit: Int = 0, patience: Duration = .seconds(5)
-  ) {
+  package init(name: String, idleLimit: Int, spinLimit: Int = 0, patience: Duration = .seconds(5)) {
     self.name = name
-    self.limit = max(0, limit)
     self.idleLimit = idleLimit
     self.spinLimit = spinLimit
     self.patience = patience.clampedNanoseconds
   }
 
-  /// Runs a job on a thread of its own, as soon as one is free.
-  ///
-  /// - Returns: Whether there is a thread for it now; otherwise it waits until one has ended its job.
-  @discardableResult
-  package func submit(_ job: @escaping Job) -> Bool {
-    let (isServed, started) = monitor.withLock { () -> (Bool, Int?) in
+  /// Runs a job on a thread of its own.
+  package func submit(_ job: @escaping @Sendable () -> Void) {
+    let started = monitor.withLock { () -> Int? in
       let ahead = jobs.count - firstJob
-      let isServed = ahead < idle || count < limit
-      jobs.append((job, !isServed))
+      jobs.append(job)
       waiting.store(ahead + 1, ordering: .relaxed)
       if ahead < idle {
         // A thread that spins sees `waiting`; when all of those have something to do already, one that sleeps is needed.
         if ahead >= idle - sleeping { monitor.signal() }
-        return (true, nil)
+        return nil
       }
-      guard count < limit else { return (false, nil) }
       count += 1
       // It counts as idle until it has taken a job, so that the next job does not count on it.
       idle += 1
-      return (true, freeNumbers.popLast() ?? count - 1)
+      return freeNumbers.popLast() ?? count - 1
     }
     if let started { startThread(named: "\(name)-\(started)") { [self] in work(started) } }
-    return isServed
   }
 
   /// Lets idle threads end at once, and busy ones after their jobs and those that wait.
@@ -78,16 +64,23 @@ package final class ThreadCache: @unchecked Sendable {
   package var threadCount: Int { monitor.withLock { count } }
 
   private func work(_ number: Int) {
-    while let (job, wasQueued) = next(number) {
-      job(number, wasQueued)
+    while true {
+      // In a function, so that what the job holds is freed before the thread counts as idle.
+      guard runNext(number) else { return }
       monitor.withLock { idle += 1 }
     }
   }
 
+  private func runNext(_ number: Int) -> Bool {
+    guard let job = next(number) else { return false }
+    job()
+    return true
+  }
+
   /// The next job; nil when the thread has to end. The thread is counted as idle when it comes here.
-  private func next(_ number: Int) -> (job: Job, wasQueued: Bool)? {
+  private func next(_ number: Int) -> (@Sendable () -> Void)? {
     for _ in 0..<spinLimit where waiting.load(ordering: .relaxed) == 0 { martlet_spin_hint() }
-    return monitor.withLock { () -> (job: Job, wasQueued: Bool)? in
+    return monitor.withLock { () -> (@Sendable () -> Void)? in
       while firstJob == jobs.count {
         var isLate = isClosed || idle > idleLimit
         if !isLate {
@@ -103,8 +96,8 @@ package final class ThreadCache: @unchecked Sendable {
         }
       }
       idle -= 1
-      let (job, wasQueued) = jobs[firstJob]
-      jobs[firstJob].job = nil
+      let job = jobs[firstJob]
+      jobs[firstJob] = nil
       firstJob += 1
       if firstJob == jobs.count {
         jobs.removeAll(keepingCapacity: jobs.count < 1024)
@@ -114,7 +107,7 @@ package final class ThreadCache: @unchecked Sendable {
         firstJob = 0
       }
       waiting.store(jobs.count - firstJob, ordering: .relaxed)
-      return (job!, wasQueued)
+      return job
     }
   }
 }

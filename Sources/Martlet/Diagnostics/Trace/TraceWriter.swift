@@ -1,32 +1,43 @@
-package import MartletTable
-
 /// Writes a record in the trace event format that Perfetto and chrome://tracing open.
 ///
-/// Format: "Trace Event Format" of the Chromium project. Complete events (`X`) for the tasks, a track a thread; counters
-/// (`C`) for the tasks that run and the bytes read and written so far; metadata (`M`) for the names. Times are
-/// microseconds since the run began, with nanoseconds behind the point.
-package struct TraceWriter {
+/// Format: "Trace Event Format" of the Chromium project. Complete events (`X`) for the tasks, a track a thread (more where tasks
+/// of a thread overlap); counters (`C`) for the tasks that run, the bytes read and written so far, and memory; metadata (`M`)
+/// for the names. Times are microseconds since the run began, with nanoseconds behind the point.
+public struct TraceWriter: Sendable {
   private let record: RunRecord
   private let program: String
   private var text: [UInt8] = []
   private var isFirst = true
 
-  package init(_ record: RunRecord, program: String) {
+  /// - Parameter program: What the trace is called.
+  public init(_ record: RunRecord, program: String = "martlet") {
     self.record = record
     self.program = program
   }
 
-  /// Writes the whole file.
-  package mutating func write(to output: any OutputTarget) throws(TableError) {
+  /// Creates or replaces a file.
+  ///
+  /// - Throws: `DiagnosticsFileError`.
+  public func write(toFile path: String) throws {
+    var writer = self
+    try TextFile.write(path) { put in try writer.write(to: put) }
+  }
+
+  /// Writes the whole file, piece by piece and in order, to what takes all of the bytes that it is given.
+  package mutating func write(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
     put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")
     metadata("process_name", thread: nil, program)
-    for thread in 0..<max(record.threads, (record.spans.map(\.thread).max() ?? -1) + 1) {
-      metadata("thread_name", thread: thread, "thread \(thread)")
+    let rows = SpanRows(record.spans, threads: record.threads)
+    var tracks = [Int?](repeating: nil, count: record.spans.count)
+    for (track, row) in rows.rows.enumerated() {
+      metadata("thread_name", thread: track, SpanRows.name(of: row))
+      for span in row.spans { tracks[span] = track }
       try flush(to: output, atLeast: 1 << 16)
     }
-    let labels = record.labels.map(Self.quoted)
-    for span in record.spans {
-      event("X", thread: span.thread, at: span.begin, name: labels[span.label])
+    let labels = record.labels.map(JSON.string)
+    for (number, span) in record.spans.enumerated() {
+      guard let track = tracks[number] else { continue }
+      event("X", thread: track, at: span.begin, name: labels[span.label])
       put(",\"dur\":")
       put(microseconds: span.end >= span.begin ? span.end - span.begin : 0)
       put(",\"args\":{\"bytes in\":\(span.bytesIn),\"bytes out\":\(span.bytesOut)")
@@ -34,11 +45,12 @@ package struct TraceWriter {
       try flush(to: output, atLeast: 1 << 16)
     }
     try counters(to: output)
+    try memory(to: output)
     put("\n]}\n")
     try flush(to: output, atLeast: 0)
   }
 
-  private mutating func counters(to output: any OutputTarget) throws(TableError) {
+  private mutating func counters(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
     var steps: [(time: UInt64, running: Int, span: Int)] = []
     steps.reserveCapacity(record.spans.count * 2)
     for (index, span) in record.spans.enumerated() {
@@ -71,11 +83,24 @@ package struct TraceWriter {
     }
   }
 
+  private mutating func memory(to output: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    for sample in record.samples {
+      event("C", thread: nil, at: sample.time, name: "\"resident memory\"")
+      put(",\"args\":{\"bytes\":\(sample.residentBytes)}}")
+      try flush(to: output, atLeast: 1 << 16)
+    }
+    for step in LiveBytes(record).steps {
+      event("C", thread: nil, at: step.time, name: "\"live results\"")
+      put(",\"args\":{\"bytes\":\(step.bytes)}}")
+      try flush(to: output, atLeast: 1 << 16)
+    }
+  }
+
   private mutating func metadata(_ name: String, thread: Int?, _ value: String) {
     separate()
     put("{\"ph\":\"M\",\"pid\":1,")
     if let thread { put("\"tid\":\(thread + 1),") }
-    put("\"name\":\"\(name)\",\"args\":{\"name\":\(Self.quoted(value))}}")
+    put("\"name\":\"\(name)\",\"args\":{\"name\":\(JSON.string(value))}}")
   }
 
   /// Begins an event; its arguments and the closing brace follow.
@@ -99,29 +124,9 @@ package struct TraceWriter {
     put("\(nanoseconds / 1000).\(fraction < 10 ? "00" : fraction < 100 ? "0" : "")\(fraction)")
   }
 
-  private mutating func flush(to output: any OutputTarget, atLeast least: Int) throws(TableError) {
+  private mutating func flush(to output: (UnsafeRawBufferPointer) throws -> Void, atLeast least: Int) rethrows {
     guard text.count >= least else { return }
-    var failure: TableError?
-    text.withUnsafeBytes { bytes in
-      do throws(TableError) { try output.write(bytes) } catch { failure = error }
-    }
+    try text.withUnsafeBytes(output)
     text.removeAll(keepingCapacity: true)
-    if let failure { throw failure }
-  }
-
-  /// A JSON string.
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
   }
 }

@@ -14,7 +14,7 @@ package struct ProgressLine: Equatable, Sendable {
   package func text(width: Int) -> String {
     let rate = elapsedSeconds > 0 ? Int(min(Double(bytes) / elapsedSeconds, 9e18)) : 0
     guard totalBytes > 0 else {
-      return Self.joined(
+      return TerminalText.joined(
         [
           ByteCount.text(bytes), "\(ByteCount.text(rate))/s", partitions > 0 ? "\(partitions) partitions" : nil,
           Self.duration(elapsedSeconds),
@@ -28,28 +28,14 @@ package struct ProgressLine: Equatable, Sendable {
     } else if share == 1 {
       left = "finishing"
     }
-    let facts = Self.joined(
+    let facts = TerminalText.joined(
       [
         percent, "\(ByteCount.text(bytes)) of \(ByteCount.text(totalBytes))", "\(ByteCount.text(rate))/s", left,
         totalPartitions > 0 ? "\(partitions)/\(totalPartitions) partitions" : nil,
       ], width: width)
     let room = min(30, width - facts.count - 3)
     guard room >= 5 else { return facts }
-    let filled = Int(share * Double(room))
-    var bar = String(repeating: "=", count: filled)
-    if filled < room { bar += ">" }
-    return "[" + bar + String(repeating: " ", count: room - bar.count) + "] " + facts
-  }
-
-  /// As many of the facts as fit, in their order.
-  private static func joined(_ facts: [String?], width: Int) -> String {
-    var line = ""
-    for case let fact? in facts {
-      let longer = line.isEmpty ? fact : line + "  " + fact
-      if longer.count > width { break }
-      line = longer
-    }
-    return line
+    return TerminalText.bar(share, columns: room + 2) + " " + facts
   }
 
   private static func padded(_ text: String, to width: Int) -> String {
