@@ -36,15 +36,28 @@ extension RunState {
   ///
   /// - Parameter lane: 0 for the caller; every lane has one thread at a time.
   func work(lane: Int, crew: Crew) {
+    let isObserved = options.events != nil || ledger != nil || control != nil || desk.isOrdered
+    if isObserved { workObserved(lane, crew) } else { workPlain(lane, crew) }
+  }
+
+  @inline(never)
+  private func workPlain(_ lane: Int, _ crew: Crew) { work(lane, crew, isObserved: false) }
+
+  @inline(never)
+  private func workObserved(_ lane: Int, _ crew: Crew) { work(lane, crew, isObserved: true) }
+
+  /// - Parameter isObserved: Whether tasks have to do with more than their dependencies. A constant where this is inlined, so
+  ///   that runs without such tasks pay nothing for the others.
+  @inline(__always)
+  private func work(_ lane: Int, _ crew: Crew, isObserved: Bool) {
     let (graph, slots, pending, uses, stop, cancelled) = (graph, slots, pending, uses, stop, cancelled)
     let (dependencyStarts, dependencies) = (graph.dependencyStarts, graph.dependencies)
     let (dependentStarts, dependents, cells) = (graph.dependentStarts, graph.dependents, graph.cells)
     let deque = deques[lane]
     let sleepers = crew.sleepers
     let callerSleeps = callerSleeps
-    let ring = options.events?.claim()
+    let ring = isObserved ? options.events?.claim() : nil
     let deskTasks = deskTasks
-    let isObserved = ring != nil || ledger != nil || control != nil || desk.isOrdered
     defer { if let ring { options.events?.release(ring) } }
     let before = CurrentSource.enter(scope)
     defer { CurrentSource.leave(before) }
