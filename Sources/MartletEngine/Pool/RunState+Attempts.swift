@@ -75,9 +75,13 @@ extension RunState {
     // One that came too late may have filled it.
     slots[task].clear()
     let entry = control?.entry(task)
-    if let entry, let retry = entry.pointee.retry, entry.pointee.attempts <= retry.limit,
-      !stop.pointee.load(ordering: .relaxed), !cancelled.pointee.load(ordering: .relaxed)
-    {
+    if let entry, let retry = entry.pointee.retry, entry.pointee.attempts <= retry.limit {
+      if stop.pointee.load(ordering: .relaxed) || cancelled.pointee.load(ordering: .relaxed) {
+        // Nobody wants it tried again, but it is not why the run fails.
+        ring?.append(event(task, .taskFailed, ring, context, 0))
+        end()
+        return false
+      }
       let delay = retry.delay(before: entry.pointee.attempts).clampedNanoseconds
       ring?.append(event(task, .taskRetried, ring, context, 0))
       let kept = isAway ? 0 : 1
