@@ -143,7 +143,9 @@ private struct RandomWork {
   static let executors: [any Executor] = [SerialExecutor()] + RunTests.pools
 
   @Test(arguments: 0..<40 as Range<UInt64>)
-  func `wherever a run fails or is cancelled, it ends, nothing runs on, and no result is left`(part: UInt64) async throws {
+  func `wherever a run fails or is cancelled, it ends, nothing runs on, and no result is left`(part: UInt64)
+    async throws
+  {
     for seed in (part * 10)..<(part * 10 + 10) {
       for (place, executor) in RandomEndTests.executors.enumerated() {
         let work = RandomWork(seed: seed)

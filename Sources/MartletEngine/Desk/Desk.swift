@@ -210,22 +210,30 @@ final class Desk: @unchecked Sendable {
 
   /// The run has ended early: nothing is started any more, and what waits in Swift tasks is cancelled.
   func close() {
-    let (running, timers, works) = lock.withLock {
+    let (running, timers) = lock.withLock {
       defer {
         isClosed = true
         self.running = [:]
         self.timers = [:]
-        self.works = [:]
         ready.removeAll()
         blocking.removeAll()
         suspended.removeAll()
         resources.removeAll()
         visible.pointee.store(0, ordering: .relaxed)
       }
-      return (self.running, self.timers, self.works)
+      return (self.running, self.timers)
     }
     for timer in timers.values { TimerQueue.shared.cancel(timer) }
     for attempt in running.values { attempt.cancel() }
+  }
+
+  /// Frees what tasks hold that waited when the desk was closed. Called by the caller of the run, so that nothing is left
+  /// when it returns; who closed the desk may be another thread.
+  func drop() {
+    let works = lock.withLock {
+      defer { self.works = [:] }
+      return self.works
+    }
     withExtendedLifetime(works) {}
   }
 

@@ -54,6 +54,7 @@ public final class ThreadPoolExecutor: Executor {
       // Whoever ends the run may be in the middle of it: after this, nothing more is started.
       run.end()
       waitUntilAlone(run)
+      run.desk.drop()
       // A run may be cancelled after its last task; then it has its results all the same.
       if !run.isComplete { run.dropResults() }
     }
