@@ -217,7 +217,8 @@ extension RunState {
       }
       // Wait. The count of finished tasks is told only now and then: its line moves between the processors.
       while true {
-        if spins & 15 == 15 || spins > crew.spinLimit {
+        // At once where nobody else can have work: then this was the last.
+        if spins & 15 == 15 || spins > crew.spinLimit || spins == 0 && inside.pointee.load(ordering: .relaxed) == 0 {
           if state.finished > 0 {
             tell(state.finished)
             state.finished = 0

@@ -96,7 +96,7 @@ final class RunState: @unchecked Sendable {
     gate = ledger.flatMap { SourceGate(graph, $0, isNeeded: isNeeded) }
     control = graph.tasksWithTraits.isEmpty ? nil : TaskControl(graph, options, isSerial: false, isNeeded: isNeeded)
     let (hasPriorities, hasHeldTasks) = (control?.hasPriorities ?? false, control?.hasHeldTasks ?? false)
-    isInOrder = lanes == 1 && gate == nil && !hasPriorities && !hasHeldTasks
+    isInOrder = (lanes == 1 || count == 1) && gate == nil && !hasPriorities && !hasHeldTasks
     desk = Desk(
       graph, control, gate, isOrdered: lanes == 1 || hasPriorities, options: options, visible: deskTasks, inside: inside
     )
@@ -133,6 +133,9 @@ final class RunState: @unchecked Sendable {
   }
 
   deinit {
+    // Acquires what all threads did here; pairs with `leave` and `callerLeaves`. Counting references has done so already, but
+    // the thread sanitizer does not see that, and the memory goes to the next run.
+    _ = inside.pointee.load(ordering: .acquiring)
     crew.giveMemory(slots, bytes: graph.count * RunState.bytesPerTask)
     if ownsRoots { roots.deallocate() }
     for lane in 0..<lanes { deques[lane].deallocate() }
@@ -166,6 +169,9 @@ final class RunState: @unchecked Sendable {
   func begin() {
     if !heldRoots.isEmpty { serve(desk.offer(heldRoots)) }
   }
+
+  /// The caller is about to let go of the run.
+  func callerLeaves() { inside.pointee.wrappingAdd(0, ordering: .releasing) }
 
   /// A thread (not the caller's) or a Swift task leaves the run. Releases what it did; the caller acquires it when it waits
   /// for zero.

@@ -40,6 +40,7 @@ public final class ThreadPoolExecutor: Executor {
   private func carryOut(_ graph: TaskGraph, _ outputs: [AnyNode], _ options: RunOptions) throws -> RunResults {
     let run = RunState(graph, outputs: outputs, options: options, crew: crew, dequeCapacity: dequeCapacity)
     try run.checkResources()
+    defer { run.callerLeaves() }
     let obedience = run.obey()
     // Nobody can help with a single task.
     let isShared = threads > 1 && graph.count > 1
