@@ -31,15 +31,18 @@ import Testing
   @Test func `timers call in the order of their times, and not what was taken back`() {
     let queue = TimerQueue()
     let order = Order()
+    // The first holds the queue up until all are there.
+    let begin = Flag()
+    _ = queue.schedule(at: 0) { wait { begin.isRaised } }
     let now = martlet_monotonic_nanoseconds()
     var taken: [UInt64] = []
     for index in 0..<200 {
-      let number = queue.schedule(at: now + UInt64((index * 37) % 200) * 20_000 + 2_000_000) {
-        order.note((index * 37) % 200)
-      }
+      let place = (index * 37) % 200
+      let number = queue.schedule(at: now + UInt64(place) * 20_000) { order.note(place) }
       if index % 3 == 0 { taken.append(number) }
     }
     for number in taken { queue.cancel(number) }
+    begin.raise()
     wait { queue.count == 0 && order.all.count >= 200 - taken.count }
     let wanted = (0..<200).filter { $0 % 3 != 0 }.map { ($0 * 37) % 200 }.sorted()
     #expect(order.all == wanted)
