@@ -25,7 +25,7 @@ let package = Package(
       name: "MartletGraph", dependencies: ["MartletBytes"], exclude: ["Ordering/README.md"], swiftSettings: strict),
     .target(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
-      exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
+      exclude: ["Desk/README.md", "Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
     .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
     .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(

@@ -10,11 +10,17 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
   public let location: TaskLocation?
   /// The keys from an output of the run down to the task, both included.
   public let path: [Key]
-  /// What the task threw.
+  /// What the task threw, the last time.
   public let underlying: any Error
+  /// How often the task was run: more than once where its trait `retry` says so, never where it could not start.
+  public let attempts: Int
 
-  init(_ graph: TaskGraph, _ task: Int, _ underlying: any Error, isOutput: (Int) -> Bool, isNeeded: (Int) -> Bool) {
+  init(
+    _ graph: TaskGraph, _ task: Int, _ underlying: any Error, attempts: Int, isOutput: (Int) -> Bool,
+    isNeeded: (Int) -> Bool
+  ) {
     self.task = TaskID(rawValue: UInt32(task))
+    self.attempts = attempts
     // A part of a fused task is reported as if it had been a task of its own.
     let part = underlying as? FusedPartFailure
     self.underlying = part?.underlying ?? underlying
@@ -35,7 +41,12 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
 
   /// What failed, below what, and why. Long paths show their ends only.
   public var description: String {
-    var text = "task \(key) failed: \(underlying)"
+    var text =
+      switch attempts {
+      case 0: "task \(key) cannot run: \(underlying)"
+      case 1: "task \(key) failed: \(underlying)"
+      default: "task \(key) failed \(attempts) times: \(underlying)"
+      }
     if let location { text += " (written at \(location))" }
     if path.count > 1 {
       var steps = path.map(\.description)

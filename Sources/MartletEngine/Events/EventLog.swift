@@ -19,6 +19,9 @@ public final class EventLog: @unchecked Sendable {
   private let reading = Lock()
   private var rings: [EventRing] = []
   private var free: [EventRing] = []
+  private var smallFree: [EventRing] = []
+  /// What a ring for few events holds.
+  private static let smallCapacity = 64
   private var runs = 0
 
   /// - Parameters:
@@ -69,11 +72,14 @@ public final class EventLog: @unchecked Sendable {
   }
 
   /// A ring for one writer, until it is given back. Nil when there are 65,535 writers already.
-  func claim() -> EventRing? {
+  ///
+  /// - Parameter isSmall: The writer is one of very many and has few events.
+  func claim(isSmall: Bool = false) -> EventRing? {
     lock.withLock {
-      if let ring = free.popLast() { return ring }
+      if let ring = isSmall ? smallFree.popLast() : free.popLast() { return ring }
       guard rings.count < Int(UInt16.max) else { return nil }
-      let ring = EventRing(thread: UInt16(rings.count), capacity: capacity)
+      let size = isSmall ? min(capacity, EventLog.smallCapacity) : capacity
+      let ring = EventRing(thread: UInt16(rings.count), capacity: size, isSmall: isSmall)
       rings.append(ring)
       return ring
     }
@@ -81,6 +87,6 @@ public final class EventLog: @unchecked Sendable {
 
   /// Gives a ring back; its events stay for the reader. The lock passes the writer's part on to the next one.
   func release(_ ring: EventRing) {
-    lock.withLock { free.append(ring) }
+    lock.withLock { if ring.isSmall { smallFree.append(ring) } else { free.append(ring) } }
   }
 }

@@ -124,7 +124,7 @@ final class Crew: @unchecked Sendable {
         } else {
           run.work(lane: lane, crew: self)
         }
-        leave(run)
+        run.leave()
       } else if waitForRun() {
         return
       }
@@ -139,15 +139,6 @@ final class Crew: @unchecked Sendable {
         return run
       }
       return nil
-    }
-  }
-
-  private func leave(_ run: RunState) {
-    // Releases what this thread did; the caller acquires it when it waits for zero.
-    if run.inside.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0,
-      run.stop.pointee.load(ordering: .relaxed)
-    {
-      run.wakeCaller()
     }
   }
 

@@ -68,7 +68,11 @@ final class ProgressReader: RunReader, @unchecked Sendable {
           continue
         }
         if label < graphs[place].graph.running.count { graphs[place].graph.running[label] -= 1 }
-        if event.kind == .taskFailed { failed += 1 } else { graphs[place].graph.done += 1 }
+        switch event.kind {
+        case .taskFailed: failed += 1
+        case .taskEnded: graphs[place].graph.done += 1
+        case .taskStarted, .taskRetried, .taskSuspended: break  // it starts once more
+        }
       }
     }
   }

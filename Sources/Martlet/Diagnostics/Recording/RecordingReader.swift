@@ -98,6 +98,8 @@ final class RecordingReader: RunReader, @unchecked Sendable {
         }
         // Runs that began before this reader was there have no numbers here.
         guard let start = matcher.start(of: event), let numbers = graphs[event.graph]?.numbers else { continue }
+        // Nothing but the reading of inputs; the rest follows under a number of its own.
+        if event.kind == .taskSuspended { continue }
         var span = RunRecord.Span(
           label: numbers[Int(event.label)], thread: Int(start.thread), begin: start.nanoseconds,
           end: event.nanoseconds)
@@ -106,7 +108,7 @@ final class RecordingReader: RunReader, @unchecked Sendable {
         span.bytesIn = event.bytesIn
         span.bytesOut = event.bytesOut
         span.resultBytes = event.resultBytes
-        span.hasFailed = event.kind == .taskFailed
+        span.hasFailed = event.kind != .taskEnded
         record.add(span)
       }
     }
