@@ -144,10 +144,12 @@ extension PoolCore {
 
   // MARK: Waiting inside a task
 
-  /// Lets another thread take over while the calling worker waits for something.
-  func waitElsewhere(_ wait: () -> Void) {
+  /// Lets another thread take over while the calling worker waits until `parker` is set.
+  func waitElsewhere(_ thread: PoolThread, on parker: Parker, _ wait: () -> Void) {
     lock.lock()
     state.pointee.active &-= 1
+    // A wait further down on its stack cannot end before this one.
+    let below = state.pointee.sleeping.updateValue(parker, forKey: thread.index)
     let waking = waking()
     lock.unlock()
     wake(waking)
@@ -155,18 +157,25 @@ extension PoolCore {
     lock.lock()
     // Perhaps one more than the pool is wide: whoever looks for the next task first goes to sleep instead.
     state.pointee.active &+= 1
+    state.pointee.sleeping[thread.index] = below
     lock.unlock()
   }
 
-  /// Whether every thread that the pool may have is waiting inside a task while there is something to do.
-  var isStuck: Bool {
-    lock.withLock { state.pointee.active == 0 && state.pointee.queued > 0 && state.pointee.threads >= threadLimit }
+  /// Whether every thread that the pool may have is waiting inside a task while there is something to do. Under the lock.
+  private var isStuckLocked: Bool {
+    guard state.pointee.active == 0, state.pointee.queued > 0, state.pointee.threads >= threadLimit else {
+      return false
+    }
+    // One that has been told goes on, also when it had no time to say so yet.
+    return state.pointee.sleeping.values.allSatisfy { !$0.isSetNow }
   }
+
+  var isStuck: Bool { lock.withLock { isStuckLocked } }
 
   /// Runs a queued task on top of one that waits: the last resort when all threads wait and no more may be started.
   func runOnTop(_ thread: PoolThread) {
     lock.lock()
-    guard state.pointee.active == 0, let task = pop() else { return lock.unlock() }
+    guard isStuckLocked, let task = pop() else { return lock.unlock() }
     state.pointee.active &+= 1
     lock.unlock()
     if run(task, on: thread) { settle(task) }

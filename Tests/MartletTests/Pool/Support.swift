@@ -9,6 +9,8 @@ final class Gate: @unchecked Sendable {
 
   func open() { isOpen.store(true, ordering: .releasing) }
   func reset() { isOpen.store(false, ordering: .releasing) }
+  /// For asynchronous tests: Swift's own threads are few, and one that another test blocks is missed.
+  func opened() async { while !isOpen.load(ordering: .acquiring) { await Task.yield() } }
   func wait() { while !isOpen.load(ordering: .acquiring) { usleep(50) } }
 }
 
