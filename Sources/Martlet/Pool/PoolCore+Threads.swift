@@ -60,11 +60,12 @@ extension PoolCore {
     var isSearching = true
     var ended: AnyFuture?
     while true {
+      // Until the lock is free: the last reference may be this, and its value's end may be anybody's code.
+      let settled = ended
+      defer { withExtendedLifetime(settled) {} }
+      ended = nil
       lock.lock()
-      if let task = ended {
-        settleLocked(task)
-        ended = nil
-      }
+      if let settled { settleLocked(settled) }
       // More threads than the pool is wide are awake when one came back that had waited inside a task.
       if isSearching || state.pointee.active <= width, let task = pop() {
         if isSearching {
