@@ -47,25 +47,25 @@ extension PoolCore {
 
   private func work(_ index: Int) {
     let thread = PoolThread(core: self, index: index)
-    thread.enter {
+    let closers = thread.enter {
       if let initializer {
         do { try initializer(index) } catch { fail(.initializerFailed(error)) }
       }
-      work(thread)
+      return work(thread)
     }
+    for closer in closers { closer.tell() }
   }
 
   /// Runs tasks until the pool is over, or has too many threads.
-  private func work(_ thread: PoolThread) {
+  ///
+  /// - Returns: Who is to be told that this was the last thread, when it has dropped everything.
+  private func work(_ thread: PoolThread) -> [Closer] {
     var isSearching = true
     var ended: AnyFuture?
     while true {
-      // Until the lock is free: the last reference may be this, and its value's end may be anybody's code.
-      let settled = ended
-      defer { withExtendedLifetime(settled) {} }
-      ended = nil
       lock.lock()
-      if let settled { settleLocked(settled) }
+      // Dropped when the lock is free: this may be the last reference, and the end of its value anybody's code.
+      if let ended { settleLocked(ended) }
       // More threads than the pool is wide are awake when one came back that had waited inside a task.
       if isSearching || state.pointee.active <= width, let task = pop() {
         if isSearching {
@@ -75,6 +75,7 @@ extension PoolCore {
         let changes = changes()
         let failure = state.pointee.failure
         lock.unlock()
+        ended = nil
         carryOut(changes)
         if let failure, !(task is AsyncPiece) {
           task.failWithoutRunning(failure, kind: AnyFuture.Bits.failed)
@@ -90,8 +91,17 @@ extension PoolCore {
         isSearching = true
         let changes = changes()
         lock.unlock()
+        ended = nil
         carryOut(changes)
         lookOut()
+        continue
+      }
+      if ended != nil {
+        // Not counted off as a thread before it is dropped.
+        let changes = changes()
+        lock.unlock()
+        ended = nil
+        carryOut(changes)
         continue
       }
       if isSearching { state.pointee.searching &-= 1 }
@@ -103,8 +113,7 @@ extension PoolCore {
         let closers = takeClosers()
         lock.unlock()
         carryOut(changes)
-        for closer in closers { closer.tell() }
-        return
+        return closers
       }
       state.pointee.idle.append(thread)
       let changes = changes()
