@@ -34,7 +34,7 @@ let package = Package(
     .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
-      swiftSettings: strict),
+      exclude: ["Pool/README.md"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
       swiftSettings: strict),
@@ -44,6 +44,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
+    .executableTarget(
+      name: "monte-carlo", dependencies: ["Martlet"], path: "Samples/MonteCarlo", swiftSettings: strict),
+    .executableTarget(name: "futures", dependencies: ["Martlet"], path: "Samples/Futures", swiftSettings: strict),
     .executableTarget(
       name: "run-report", dependencies: ["Martlet"], path: "Samples/RunReport", swiftSettings: strict),
     .executableTarget(

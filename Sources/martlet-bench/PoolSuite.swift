@@ -60,12 +60,54 @@ enum PoolSuite: BenchSuite {
         }
         return try futures.reduce(0) { try $0 + $1.result() }
       }, expected: (count / 10) * (count / 10 - 1) / 2)
+    let elements = options.isToy ? 10_000 : 1_000_000
+    let mixed = (0..<elements).reduce(0) { $0 &+ mix($1) }
+    try line(
+      "map, an element", per: elements, { try pool.map(0..<elements) { mix($0) }.reduce(0, &+) }, expected: mixed)
+    try line(
+      "reduce, an element", per: elements,
+      {
+        try pool.reduce(0..<elements, into: 0) {
+          $0 &+= mix($1)
+        } combine: {
+          $0 &+= $1
+        }
+      }, expected: mixed)
+    try line(
+      "plain loop, an element", per: elements,
+      {
+        let values = (0..<elements).map { mix($0) }
+        return values.reduce(0, &+)
+      }, expected: mixed)
+    try line(
+      "map of 10 elements, a call", per: count / 10,
+      { try (0..<count / 10).reduce(0) { sum, _ in sum &+ (try pool.map(0..<10) { $0 }.count) } },
+      expected: count / 10 * 10)
+    for (name, order) in [
+      ("stream, an element", ResultOrder.asCompleted), ("stream in order, an element", .ofElements),
+    ] {
+      try line(
+        name, per: count,
+        {
+          let stream = pool.stream(0..<count, order: order) { $0 }
+          var sum = 0
+          while let result = try stream.next() { sum += result.value }
+          return sum
+        }, expected: sum)
+    }
     try line(
       "plain loop over closures", per: count,
       {
         let bodies = (0..<count).map { number -> @Sendable () throws -> Int in { number } }
         return try bodies.reduce(0) { try $0 + $1() }
       }, expected: sum)
+  }
+
+  /// A few instructions that no compiler leaves out.
+  @inline(__always)
+  private static func mix(_ number: Int) -> Int {
+    let word = number &* 0x2545_f491_4f6c_dd1d
+    return word ^ (word >> 29)
   }
 
   private static func leaves(_ pool: Pool, _ depth: Int) throws -> Int {

@@ -97,7 +97,7 @@ public final class Pool: Sendable {
     checkOutside()
     let parker = Parker()
     core.close(isCancelling: cancelling, closer: Closer { parker.set() })
-    Waiting.block { parker.wait() }
+    Waiting.sleep(on: parker, until: nil)
   }
 
   /// Refuses what is submitted from now on, and waits until everything submitted before is finished and the threads have

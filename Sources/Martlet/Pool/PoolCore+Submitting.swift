@@ -32,7 +32,7 @@ extension PoolCore {
 
   private func waitForRoom(_ task: AnyFuture) {
     let parker = Parker()
-    if join(RoomWaiter(task) { parker.set() }) { Waiting.block { parker.wait() } }
+    if join(RoomWaiter(task) { parker.set() }) { Waiting.sleep(on: parker, until: nil) }
   }
 
   private func runInside(_ task: AnyFuture) async {

@@ -47,24 +47,25 @@ extension PoolCore {
 
   private func work(_ index: Int) {
     let thread = PoolThread(core: self, index: index)
-    thread.enter {
+    let closers = thread.enter {
       if let initializer {
         do { try initializer(index) } catch { fail(.initializerFailed(error)) }
       }
-      work(thread)
+      return work(thread)
     }
+    for closer in closers { closer.tell() }
   }
 
   /// Runs tasks until the pool is over, or has too many threads.
-  private func work(_ thread: PoolThread) {
+  ///
+  /// - Returns: Who is to be told that this was the last thread, when it has dropped everything.
+  private func work(_ thread: PoolThread) -> [Closer] {
     var isSearching = true
     var ended: AnyFuture?
     while true {
       lock.lock()
-      if let task = ended {
-        settleLocked(task)
-        ended = nil
-      }
+      // Dropped when the lock is free: this may be the last reference, and the end of its value anybody's code.
+      if let ended { settleLocked(ended) }
       // More threads than the pool is wide are awake when one came back that had waited inside a task.
       if isSearching || state.pointee.active <= width, let task = pop() {
         if isSearching {
@@ -74,6 +75,7 @@ extension PoolCore {
         let changes = changes()
         let failure = state.pointee.failure
         lock.unlock()
+        ended = nil
         carryOut(changes)
         if let failure, !(task is AsyncPiece) {
           task.failWithoutRunning(failure, kind: AnyFuture.Bits.failed)
@@ -89,8 +91,17 @@ extension PoolCore {
         isSearching = true
         let changes = changes()
         lock.unlock()
+        ended = nil
         carryOut(changes)
         lookOut()
+        continue
+      }
+      if ended != nil {
+        // Not counted off as a thread before it is dropped.
+        let changes = changes()
+        lock.unlock()
+        ended = nil
+        carryOut(changes)
         continue
       }
       if isSearching { state.pointee.searching &-= 1 }
@@ -102,8 +113,7 @@ extension PoolCore {
         let closers = takeClosers()
         lock.unlock()
         carryOut(changes)
-        for closer in closers { closer.tell() }
-        return
+        return closers
       }
       state.pointee.idle.append(thread)
       let changes = changes()
@@ -144,10 +154,12 @@ extension PoolCore {
 
   // MARK: Waiting inside a task
 
-  /// Lets another thread take over while the calling worker waits for something.
-  func waitElsewhere(_ wait: () -> Void) {
+  /// Lets another thread take over while the calling worker waits until `parker` is set.
+  func waitElsewhere(_ thread: PoolThread, on parker: Parker, _ wait: () -> Void) {
     lock.lock()
     state.pointee.active &-= 1
+    // A wait further down on its stack cannot end before this one.
+    let below = state.pointee.sleeping.updateValue(parker, forKey: thread.index)
     let waking = waking()
     lock.unlock()
     wake(waking)
@@ -155,18 +167,25 @@ extension PoolCore {
     lock.lock()
     // Perhaps one more than the pool is wide: whoever looks for the next task first goes to sleep instead.
     state.pointee.active &+= 1
+    state.pointee.sleeping[thread.index] = below
     lock.unlock()
   }
 
-  /// Whether every thread that the pool may have is waiting inside a task while there is something to do.
-  var isStuck: Bool {
-    lock.withLock { state.pointee.active == 0 && state.pointee.queued > 0 && state.pointee.threads >= threadLimit }
+  /// Whether every thread that the pool may have is waiting inside a task while there is something to do. Under the lock.
+  private var isStuckLocked: Bool {
+    guard state.pointee.active == 0, state.pointee.queued > 0, state.pointee.threads >= threadLimit else {
+      return false
+    }
+    // One that has been told goes on, also when it had no time to say so yet.
+    return state.pointee.sleeping.values.allSatisfy { !$0.isSetNow }
   }
+
+  var isStuck: Bool { lock.withLock { isStuckLocked } }
 
   /// Runs a queued task on top of one that waits: the last resort when all threads wait and no more may be started.
   func runOnTop(_ thread: PoolThread) {
     lock.lock()
-    guard state.pointee.active == 0, let task = pop() else { return lock.unlock() }
+    guard isStuckLocked, let task = pop() else { return lock.unlock() }
     state.pointee.active &+= 1
     lock.unlock()
     if run(task, on: thread) { settle(task) }

@@ -46,6 +46,8 @@ final class PoolCore: TaskExecutor, @unchecked Sendable {
     var searching = 0
     /// Threads that sleep because there is nothing to do.
     var idle: [PoolThread] = []
+    /// What threads that wait inside a task sleep on, by their number.
+    var sleeping: [Int: Parker] = [:]
     /// Numbers of threads that have ended.
     var freeIndexes: [Int] = []
     /// Who waits until there is room for a task.

@@ -138,7 +138,7 @@ struct Mistake: Error, Equatable { let number: Int }
         sched_yield()
       }
     }
-    started.wait()
+    await started.opened()
     #expect(looping.state == .running)
     #expect(!looping.cancel())
     await #expect(throws: CancellationError.self) { try await looping.value }

@@ -155,7 +155,7 @@ import Testing
         usleep(10)
       }
     }
-    started.wait()
+    await started.opened()
     task.cancel()
     await #expect(throws: CancellationError.self) { try await task.value }
     await pool.close()

@@ -100,9 +100,7 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   private func answer(_ add: (inout Waiters) -> Void) -> Answer {
     lock.lock()
     if let result = state.ready.popFirst() {
-      // Lanes that are inside see the room themselves.
-      let isWanted =
-        state.lanesInside == 0 && hasWork && state.ready.room(claimed: state.claimed) >= max(1, capacity / 2)
+      let isWanted = needsLane
       lock.unlock()
       if isWanted { addLane() }
       return .result(result)
@@ -137,6 +135,11 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
     return state.cursor < end || state.returned.last.map { $0.lowerBound < end } ?? false
   }
 
+  /// Whether nobody works although there is room again for a good part of what there is room for. Under the lock.
+  private var needsLane: Bool {
+    state.lanesInside == 0 && hasWork && state.ready.room(claimed: state.claimed) >= max(1, capacity / 2)
+  }
+
   private func addLane() {
     do { try core.beginCall() } catch {
       // No lane, no results: who waits for some has to know.
@@ -168,8 +171,11 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
     lock.lock()
     state.lanesInside -= 1
     if state.lanesInside == 0 { state.lanes = [] }
+    // Room that came after the lane had looked.
+    let isWanted = needsLane
     let told = state.waiters.takeAll()
     lock.unlock()
+    if isWanted { addLane() }
     for tell in told { tell() }
     core.endCall()
   }

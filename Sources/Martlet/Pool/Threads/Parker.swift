@@ -38,6 +38,13 @@ final class Parker: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
+  /// Whether it was set and nobody has waited since.
+  var isSetNow: Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return isSet.pointee
+  }
+
   /// Sleeps until `set()`, and forgets it.
   ///
   /// - Parameter deadline: Nanoseconds of the monotonic clock; nil: no end.

@@ -2,11 +2,6 @@ import MartletSystem
 
 /// Waiting on the calling thread, whether it is a pool's or not.
 enum Waiting {
-  /// Runs `wait`, which sleeps; another thread takes the place of a pool's meanwhile.
-  static func block(_ wait: () -> Void) {
-    if let core = PoolThread.current?.core { core.waitElsewhere(wait) } else { wait() }
-  }
-
   /// Sleeps until `parker` is set; another thread takes the place of a pool's meanwhile.
   ///
   /// - Returns: False when the deadline came first.
@@ -41,7 +36,7 @@ extension PoolCore {
   /// - Returns: False when the deadline came first.
   func park(_ thread: PoolThread, on parker: Parker, until deadline: UInt64?) -> Bool {
     var isSet = false
-    waitElsewhere {
+    waitElsewhere(thread, on: parker) {
       if lock.withLock({ state.pointee.threads < threadLimit }) {
         isSet = parker.wait(until: deadline)
         return
