@@ -46,6 +46,8 @@ let package = Package(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
     .executableTarget(
       name: "run-report", dependencies: ["Martlet"], path: "Samples/RunReport", swiftSettings: strict),
+    .executableTarget(
+      name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),

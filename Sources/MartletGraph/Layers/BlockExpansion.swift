@@ -22,7 +22,7 @@ extension BlockLayers {
   ///
   /// - Parameters:
   ///   - functions: Where functions are found of layers that came as bytes.
-  ///   - limit: The most tasks, and the most inputs of one.
+  ///   - limit: The most tasks, and the most inputs of all tasks of a layer.
   ///   - given: The task that is the block of a layer added by `BlockLayers.given`, which has to be one of `builder`.
   /// - Returns: For each selection its tasks.
   /// - Throws: `BlockLayerError`: a place outside of its layer, more tasks than `limit`, a function that is not known here.
@@ -104,9 +104,18 @@ private struct BlockExpansion {
       blocks[layer] = set.sorted()
       for input in layers[layer].inputs {
         guard let reach = BlockReach(input, rank: layers[layer].blocks.count, limit: limit) else {
-          throw BlockLayerError("a task of \(layers[layer].label) works on more than \(limit) blocks")
+          throw BlockExpansion.tooManyInputs(layers[layer], limit)
         }
         reaches[layer].append(reach)
+      }
+      // With what steps name several times.
+      let inputCount = layers[layer].steps.reduce(0) { sum, step in
+        step.operands.reduce(sum) { sum, operand in
+          if case .input(let input) = operand { sum + reaches[layer][input].offsets.count } else { sum + 1 }
+        }
+      }
+      guard inputCount == 0 || blocks[layer].count <= limit / inputCount else {
+        throw BlockExpansion.tooManyInputs(layers[layer], limit)
       }
       let grid = layers[layer].grid
       for number in blocks[layer] where !reaches[layer].isEmpty {
@@ -120,6 +129,10 @@ private struct BlockExpansion {
     self.blocks = blocks
     self.reaches = reaches
     self.wanted = wanted
+  }
+
+  private static func tooManyInputs(_ layer: BlockLayer, _ limit: Int) -> BlockLayerError {
+    BlockLayerError("the tasks of \(layer.label) work on more than \(limit) blocks: ask for fewer of them")
   }
 
   /// Where the task of a block stands among those of its layer.

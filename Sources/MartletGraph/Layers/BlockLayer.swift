@@ -24,6 +24,8 @@ public struct BlockLayer: Sendable, Hashable {
 
   /// The most steps.
   static let mostSteps = 64
+  /// The most inputs, and the most operands of a step.
+  static let mostInputs = 1024
 }
 
 /// One function of a layer.

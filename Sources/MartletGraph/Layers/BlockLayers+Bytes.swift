@@ -57,7 +57,11 @@ extension BlockLayer {
   fileprivate init(from reader: inout ByteReader, after layers: [BlockLayer]) throws(ByteError) {
     label = try reader.readText()
     grid = try reader.readGrid()
+    let inputOffset = reader.offset
     let inputCount = try reader.readCount(elementBytes: 2)
+    guard inputCount <= BlockLayer.mostInputs else {
+      throw ByteError(offset: inputOffset, "\(inputCount) inputs of a layer")
+    }
     var inputs: [BlockInput] = []
     for _ in 0..<inputCount {
       let offset = reader.offset
@@ -100,7 +104,11 @@ extension BlockStep {
       throw ByteError(offset: offset, mistake)
     }
     guard !place.contains(.all) else { throw ByteError(offset: offset, "a step at several places") }
+    let operandOffset = reader.offset
     let count = try reader.readCount(elementBytes: 1)
+    guard count <= BlockLayer.mostInputs else {
+      throw ByteError(offset: operandOffset, "\(count) operands of a step")
+    }
     var operands: [BlockOperand] = []
     for _ in 0..<count {
       let offset = reader.offset

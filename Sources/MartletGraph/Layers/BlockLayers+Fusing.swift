@@ -97,6 +97,7 @@ extension BlockLayer {
   /// there are none.
   fileprivate func absorbing(_ source: BlockLayer, _ sourceNumber: Int) -> BlockLayer? {
     guard !source.steps.isEmpty, source.steps.count + steps.count <= BlockLayer.mostSteps,
+      source.inputs.count + inputs.count <= BlockLayer.mostInputs,
       let place = inputs.firstIndex(where: { $0.array.layer == sourceNumber })
     else { return nil }
     let axes = inputs[place].axes

@@ -34,6 +34,9 @@ public struct BlockLayers: Sendable, Hashable {
     let call = BlockCall(
       name: Function.name, version: Function.version, arguments: function.portableBytes(), function: function)
     let grid = grid(blocks)
+    guard inputs.count <= BlockLayer.mostInputs else {
+      invariantFailure("\(Function.name) has \(inputs.count) inputs: at most \(BlockLayer.mostInputs) can be named")
+    }
     var distinct: [BlockInput] = []
     var operands: [BlockOperand] = []
     for input in inputs {

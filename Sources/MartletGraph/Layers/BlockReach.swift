@@ -24,7 +24,9 @@ struct BlockReach: Sendable {
     var offsets = [0]
     for (dimension, axis) in input.axes.enumerated() {
       switch axis {
-      case .along(let own): factors[own] += strides[dimension]
+      case .along(let own):
+        // One block is at place 0: its stride, which may be as large as the grid, plays no part.
+        if input.array.blocks[dimension] > 1 { factors[own] += strides[dimension] }
       case .at(let place): constant += place * strides[dimension]
       case .all:
         let extent = input.array.blocks[dimension]
