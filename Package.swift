@@ -57,6 +57,8 @@ let package = Package(
       name: "mini-make", dependencies: ["Martlet"], path: "Samples/MiniMake", swiftSettings: strict),
     .executableTarget(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
+    .executableTarget(
+      name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),

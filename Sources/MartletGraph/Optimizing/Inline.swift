@@ -51,7 +51,8 @@ extension GraphRewrite {
     }
     for entry in graph.traitList where entry.traits.isCheap && entry.traits.retry == nil {
       let task = Int(entry.task)
-      guard entry.traits.resources.isEmpty, !entry.traits.isSource, marks[task].isSuperset(of: [.stays, .isPlain]),
+      guard entry.traits.resources.isEmpty, !entry.traits.isSource, entry.traits.priority == 0,
+        marks[task].isSuperset(of: [.stays, .isPlain]),
         marks[task].isDisjoint(with: [.output, .waits, .inlined])
       else { continue }
       marks[task].insert(.inlined)
