@@ -39,7 +39,7 @@ final class LocalServer: Sendable {
     let words = String(decoding: request[..<max(0, count)], as: UTF8.self).split(separator: " ")
     let length = words.count > 1 ? Int(words[1].dropFirst()) ?? 0 : 0
     let text = fails ? "HTTP/1.0 503 Busy\r\n\r\n" : "HTTP/1.0 200 OK\r\n\r\n" + String(repeating: "x", count: length)
-    _ = text.withCString { send(client, $0, strlen($0), Int32(MSG_NOSIGNAL.rawValue)) }
+    _ = text.withCString { send(client, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
     close(client)
   }
 }

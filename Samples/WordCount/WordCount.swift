@@ -25,14 +25,12 @@ struct WordCount {
   /// Each file is read and counted by itself, and the counts are merged in a tree, so that few are alive at one time.
   static func mostFrequent(_ limit: Int, in paths: [String]) -> Delayed<[(word: String, count: Int)]> {
     var counts = paths.map { path in
-      let text = delayed("read") { try text(of: path) }.blocking()
-      return text.map("count") { count(wordsOf: $0) }
+      let text = delayed("read") { try readText(path) }.blocking()
+      return text.map("count") { countWords($0) }
     }
     while counts.count > 1 {
       counts = stride(from: 0, to: counts.count, by: 4).map { first in
-        delayed("merge", all: Array(counts[first..<min(first + 4, counts.count)])) { tables in
-          tables.dropFirst().reduce(into: tables[0]) { $0.merge($1, uniquingKeysWith: +) }
-        }
+        delayed("merge", all: Array(counts[first..<min(first + 4, counts.count)])) { merged($0) }
       }
     }
     return counts[0].map("most frequent") { table in
@@ -41,13 +39,19 @@ struct WordCount {
     }
   }
 
-  static func count(wordsOf text: String) -> [String: Int] {
+  static func merged(_ tables: [[String: Int]]) -> [String: Int] {
+    var sum = tables[0]
+    for table in tables.dropFirst() { sum.merge(table) { $0 + $1 } }
+    return sum
+  }
+
+  static func countWords(_ text: String) -> [String: Int] {
     var table: [String: Int] = [:]
     for word in text.lowercased().split(whereSeparator: { !$0.isLetter }) { table[String(word), default: 0] += 1 }
     return table
   }
 
-  static func text(of path: String) throws -> String {
+  static func readText(_ path: String) throws -> String {
     guard let file = fopen(path, "r") else { throw FileProblem(path: path, reason: String(cString: strerror(errno))) }
     defer { fclose(file) }
     var bytes: [UInt8] = []
