@@ -6,6 +6,8 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
   public let task: TaskID
   /// Its key; that of the part which threw when the task is a fused one.
   public let key: Key
+  /// Where in the program it was written; nil when that is not known.
+  public let location: TaskLocation?
   /// The keys from an output of the run down to the task, both included.
   public let path: [Key]
   /// What the task threw.
@@ -17,6 +19,7 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
     let part = underlying as? FusedPartFailure
     self.underlying = part?.underlying ?? underlying
     key = part?.part ?? graph.key(of: self.task)
+    location = part.map(\.location) ?? graph.location(of: self.task)
     // From the task up to the first output. Dependents have higher numbers, so this ends.
     var upwards = [key]
     if key != graph.key(of: self.task) { upwards.append(graph.key(of: self.task)) }
@@ -33,6 +36,7 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
   /// What failed, below what, and why. Long paths show their ends only.
   public var description: String {
     var text = "task \(key) failed: \(underlying)"
+    if let location { text += " (written at \(location))" }
     if path.count > 1 {
       var steps = path.map(\.description)
       if steps.count > 8 { steps.replaceSubrange(4..<(steps.count - 3), with: ["… \(steps.count - 7) more …"]) }

@@ -111,6 +111,12 @@ public final class TaskGraph: @unchecked Sendable {
     return Key(digest: columns.digests[task.index], label: labels.names[Int(columns.labels[task.index])])
   }
 
+  /// Where in the program the task was written; nil when that is not known.
+  public func location(of task: TaskID) -> TaskLocation? {
+    check(task)
+    return labels.location(of: columns.labels[task.index])
+  }
+
   /// The inputs of a task, in the order in which they were named.
   public func dependencies(of task: TaskID) -> [TaskID] {
     check(task)

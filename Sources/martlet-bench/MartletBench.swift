@@ -5,7 +5,10 @@ import Glibc
 struct MartletBench {
   /// The suites; a new one gets a file of its own and a line here.
   static var suites: [any BenchSuite.Type] {
-    [EngineSuite.self, MetgSuite.self, PassesSuite.self, CSVSuite.self, OrderSuite.self]
+    [
+      EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
+      CSVSuite.self,
+    ]
   }
 
   static func main() {

@@ -40,6 +40,8 @@ protocol FusedFamily: AnyObject, Sendable {
 package struct FusedPartFailure: Error {
   /// The part.
   package let part: Key
+  /// Where it was written, when that is known.
+  package let location: TaskLocation?
   /// What it threw.
   package let underlying: any Error
 }

@@ -62,7 +62,8 @@ extension FusedTasks {
       for place in Int(description.firstLast)..<Int(parts[part &+ 1].firstLast) { local.settle(last[place]) }
       local.dropAll()
       if error is CancellationError || error is TaskSuspended || error is FusedPartFailure { throw error }
-      throw FusedPartFailure(part: columns.pointee.key(ofPart: part), underlying: error)
+      throw FusedPartFailure(
+        part: columns.pointee.key(ofPart: part), location: columns.pointee.location(ofPart: part), underlying: error)
     }
   }
 }

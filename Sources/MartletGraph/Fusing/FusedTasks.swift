@@ -105,6 +105,9 @@ struct FusedColumns: ~Copyable {
     Key(digest: digests[place], label: labels.names[Int(parts[place].label)])
   }
 
+  /// Where the part was written, when that is known.
+  func location(ofPart place: Int) -> TaskLocation? { labels.location(of: parts[place].label) }
+
   func content(of number: Int, part: Int) -> TaskContent? {
     if contents.isEmpty { return nil }
     let found = Int(contentPlaces[place(number, part)])

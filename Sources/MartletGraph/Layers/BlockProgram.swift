@@ -106,7 +106,7 @@ final class BlockProgram: FusedFamily, @unchecked Sendable {
             }
           } catch {
             if error is CancellationError { throw error }
-            throw FusedPartFailure(part: key(of: number, part: part), underlying: error)
+            throw FusedPartFailure(part: key(of: number, part: part), location: nil, underlying: error)
           }
           for used in step.last { slots[inputCount + used].clear() }
           if !isLast, TaskContext(state).isCancelled { throw CancellationError() }

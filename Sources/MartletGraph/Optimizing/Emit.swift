@@ -2,7 +2,7 @@ import MartletBytes
 
 extension GraphRewrite {
   /// Builds the graph that was decided on: what stays, in order of numbers, so that inputs come before who needs them.
-  consuming func emit() -> OptimizedGraph {
+  consuming func emit(order: GraphOrder? = nil) -> OptimizedGraph {
     var emission = GraphEmission(self)
     for task in 0..<count where marks[task].contains(.stays) {
       if marks[task].isDisjoint(with: [.leads, .hasInlinedInputs]) {
@@ -15,7 +15,7 @@ extension GraphRewrite {
     if let substitutes {
       for task in 0..<count where Int(substitutes[task]) != task { numbers[task] = numbers[Int(substitutes[task])] }
     }
-    let (stamp, ordering) = (graph.stamp, graph.ordering)
+    let (stamp, ordering) = (graph.stamp, order ?? graph.ordering)
     return OptimizedGraph(emission.build(ordering), from: stamp, numbers: numbers)
   }
 }

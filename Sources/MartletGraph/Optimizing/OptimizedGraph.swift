@@ -40,10 +40,12 @@ extension TaskGraph {
   /// - Parameters:
   ///   - outputs: The tasks whose results will be asked for; others may vanish.
   ///   - limits: How far to go.
+  ///   - order: In which order the new tasks run where there is a choice; nil: in the graph's own.
   public func optimized(
-    for outputs: [AnyNode], passes: GraphPasses = .standard, limits: FusionLimits = .standard
+    for outputs: [AnyNode], passes: GraphPasses = .standard, limits: FusionLimits = .standard,
+    order: GraphOrder? = nil
   ) -> OptimizedGraph {
-    decided(outputs, passes, limits).emit()
+    decided(outputs, passes, limits).emit(order: order)
   }
 
   private func decided(_ outputs: [AnyNode], _ passes: GraphPasses, _ limits: FusionLimits) -> GraphRewrite {
