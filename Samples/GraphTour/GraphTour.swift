@@ -37,11 +37,11 @@ struct GraphTour {
 
   static func inputs() throws {
     let reading = delayed("read") { Reading(station: "Basel", celsius: 21.5) }
-    let station = reading.station                      // a part: Delayed<String>
-    let fahrenheit = reading.celsius * 1.8 + 32        // operators
+    let station = reading.station  // a part: Delayed<String>
+    let fahrenheit = reading.celsius * 1.8 + 32  // operators
     let line = delayed("line", station, fahrenheit) { "\($0): \($1)" }
-    let lines = [line, line.map { $0.uppercased() }]   // [Delayed<String>]
-    let page = lines.gathered()                        // Delayed<[String]>
+    let lines = [line, line.map { $0.uppercased() }]  // [Delayed<String>]
+    let page = lines.gathered()  // Delayed<[String]>
     let (low, high) = delayed("range") { (-5.0, 35.0) }.unpacked()
     let table = ["low": low, "high": high].gathered()  // Delayed<[String: Double]>
     print(try page.run(), try table.run())
@@ -61,10 +61,10 @@ struct GraphTour {
 
   static func traits() throws {
     let download = delayed("download") { "bytes" }
-      .blocking()                                    // waits for something: a thread of its own
-      .retries(3, delay: .milliseconds(50))          // then 100 ms, then 200 ms
+      .blocking()  // waits for something: a thread of its own
+      .retries(3, delay: .milliseconds(50))  // then 100 ms, then 200 ms
       .timeout(.seconds(30))
-      .resources(["connections": 1])                 // at most 2 at a time, see below
+      .resources(["connections": 1])  // at most 2 at a time, see below
     let directory = delayed("make folder") {}
     let store = download.map("store") { $0.count }.after(directory)  // order without data
     let options = ComputeOptions(run: RunOptions(memoryBudgetBytes: 1 << 30, resources: ["connections": 2]))
@@ -75,7 +75,7 @@ struct GraphTour {
   static func looking() throws {
     let leaves = (0..<8).map { n in delayed("leaf") { n } }
     let sum = delayed("sum", all: leaves.map { $0.map("next") { $0 + 1 } }) { $0.reduce(0, +) }
-    print(sum.explain())
+    print(sum.explain(options: ComputeOptions(passes: .standard)))
     try sum.visualize(to: "graph-tour.svg")
     let answer = try withProgress("summing") { try sum.run() }
     expect(answer == 36)

@@ -3,16 +3,18 @@ public import MartletGraph
 
 /// How delayed computations are made into a graph, and how it runs.
 public struct ComputeOptions: Sendable {
-  /// What is done to the graph before it runs. Results are the same with and without.
+  /// What is done to the graph before it runs. Results are the same with and without. By default nothing: making a new graph
+  /// takes longer than it wins back in one run on threads. It pays where a graph is sent, or where the tasks of a chain have
+  /// large results.
   public var passes: GraphPasses
   /// In which order tasks run where there is a choice.
   public var order: GraphOrder
   /// How the graph runs: memory budget, resources, events, cancellation.
   public var run: RunOptions
 
-  /// All passes, few results alive, no limits.
+  /// As written, few results alive, no limits.
   public init(
-    passes: GraphPasses = .standard, order: GraphOrder = .leastMemory, run: RunOptions = RunOptions()
+    passes: GraphPasses = [], order: GraphOrder = .leastMemory, run: RunOptions = RunOptions()
   ) {
     self.passes = passes
     self.order = order
