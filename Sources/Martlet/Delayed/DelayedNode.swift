@@ -13,6 +13,8 @@ package struct DelayedHead {
   package fileprivate(set) var count: UInt32
   /// The line in the lower 24 bits, the kind above.
   private let lineAndKind: UInt32
+  /// The task that the node was written down as, below the number of the lowering that did so: see `LoweringTurn`.
+  package var mark: UInt64 = 0
 
   @usableFromInline
   package init(
@@ -36,7 +38,7 @@ package struct DelayedHead {
 /// to it; as a chain of them may be a million long, it is freed without recursion. Who holds one is `@unchecked Sendable`
 /// for this reason: nothing changes but in `deinit`, when nobody else refers to the node.
 ///
-/// The dependencies stand behind the object, in its own allocation: 72 bytes a node, and 8 a dependency.
+/// The dependencies stand behind the object, in its own allocation: 80 bytes a node, and 8 a dependency.
 @usableFromInline
 package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNode>> {
   /// A node that owns a reference to each of its dependencies, which `fill` writes.

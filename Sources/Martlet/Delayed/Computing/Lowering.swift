@@ -5,6 +5,8 @@ import MartletGraph
 /// A walk with a stack of its own, as a chain may be a million long. Some 60 ns a node.
 struct Lowering: ~Copyable {
   private var builder = GraphBuilder()
+  private let turn: LoweringTurn?
+  /// Used when this lowering has no turn.
   private var numbers = NodeNumbers()
   private var path: [Step] = []
   /// Tasks of the dependencies met so far, for all nodes of the path; the last node's stand last.
@@ -19,17 +21,27 @@ struct Lowering: ~Copyable {
 
   /// The graph of all `outputs` and what they need, and the tasks of the outputs.
   static func graph(of outputs: [DelayedNode], order: GraphOrder) -> (graph: TaskGraph, outputs: [AnyNode]) {
-    var lowering = Lowering()
-    let tasks = outputs.map { lowering.lower($0) }
-    let nodes = tasks.map { lowering.builder.declaredNode($0) }
-    return (lowering.finish(order), nodes)
+    Lowering(LoweringTurn.taken()).lowered(outputs, order)
   }
 
+  /// The same without a turn, as it is for all but one of those who lower at the same time.
+  static func graphByTable(of outputs: [DelayedNode], order: GraphOrder) -> (graph: TaskGraph, outputs: [AnyNode]) {
+    Lowering(nil).lowered(outputs, order)
+  }
+
+  private init(_ turn: consuming LoweringTurn?) { self.turn = turn }
+
+  private consuming func lowered(
+    _ outputs: [DelayedNode], _ order: GraphOrder
+  ) -> (graph: TaskGraph, outputs: [AnyNode]) {
+    let tasks = outputs.map { lower($0) }
+    let nodes = tasks.map { builder.declaredNode($0) }
+    return (finish(order), nodes)
+  }
+
+  /// What only the walk needed is gone, and the turn over, before the order takes its time and memory.
   private consuming func finish(_ order: GraphOrder) -> TaskGraph {
-    // What only the walk needed is gone before the order takes its memory.
-    numbers = NodeNumbers()
-    path = []
-    operands = []
+    let builder = builder
     return builder.build(order: order)
   }
 
@@ -40,7 +52,7 @@ struct Lowering: ~Copyable {
         path.removeLast()
         let task = step.node._withUnsafeGuaranteedRef { write($0, step) }
         operands.removeLast(Int(step.next))
-        numbers.insert(UInt(bitPattern: step.node.toOpaque()), task: task)
+        put(task, for: step.node)
         operands.append(task)
         continue
       }
@@ -53,8 +65,7 @@ struct Lowering: ~Copyable {
   /// Puts the task of a node on the stack of operands, or the node on the path where it has none yet.
   @inline(__always)
   private mutating func visit(_ node: Unmanaged<DelayedNode>) {
-    let address = UInt(bitPattern: node.toOpaque())
-    if let task = numbers.task(of: address) {
+    if let task = task(of: node) {
       operands.append(task)
       return
     }
@@ -64,7 +75,7 @@ struct Lowering: ~Copyable {
           if let body = extras.shortcut?() {
             let task = builder.addDeclared(
               head.pointee.label, at: head.pointee.place, kind: .literal, traits: nil, body: body)
-            numbers.insert(address, task: task)
+            put(task, for: node)
             operands.append(task)
             return
           }
@@ -74,6 +85,22 @@ struct Lowering: ~Copyable {
         }
         path.append(Step(node: node, next: 0, inputs: head.pointee.count, predecessors: 0))
       }
+    }
+  }
+
+  @inline(__always)
+  private func task(of node: Unmanaged<DelayedNode>) -> UInt32? {
+    switch turn {
+    case .some(let turn): turn.task(of: node)
+    case nil: numbers.task(of: UInt(bitPattern: node.toOpaque()))
+    }
+  }
+
+  @inline(__always)
+  private mutating func put(_ task: UInt32, for node: Unmanaged<DelayedNode>) {
+    switch turn {
+    case .some(let turn): turn.put(task, for: node)
+    case nil: numbers.insert(UInt(bitPattern: node.toOpaque()), task: task)
     }
   }
 
