@@ -1,0 +1,60 @@
+import Glibc
+import MartletEngine
+import Synchronization
+
+/// Holds threads until it is opened.
+final class Gate: @unchecked Sendable {
+  // Sendable: the flag is atomic.
+  private let isOpen = Atomic<Bool>(false)
+
+  func open() { isOpen.store(true, ordering: .releasing) }
+  func reset() { isOpen.store(false, ordering: .releasing) }
+  func wait() { while !isOpen.load(ordering: .acquiring) { usleep(50) } }
+}
+
+/// A value that threads share.
+final class Shared<Value: Sendable>: @unchecked Sendable {
+  // Sendable: used under the lock.
+  private let lock = Lock()
+  private var stored: Value
+
+  init(_ value: Value) { stored = value }
+
+  var value: Value { lock.withLock { stored } }
+  func set(_ value: Value) { lock.withLock { stored = value } }
+  func change<Result>(_ body: (inout Value) -> Result) -> Result { lock.withLock { body(&stored) } }
+}
+
+extension Shared {
+  func append<Element>(_ element: Element) where Value == [Element] { change { $0.append(element) } }
+}
+
+/// Counts what is inside at the same time.
+final class Occupancy: Sendable {
+  private let now = Atomic<Int>(0)
+  private let highest = Atomic<Int>(0)
+
+  var most: Int { highest.load(ordering: .relaxed) }
+  var current: Int { now.load(ordering: .relaxed) }
+  func enter() { _ = highest.max(now.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed) }
+  func leave() { now.wrappingSubtract(1, ordering: .relaxed) }
+}
+
+/// The threads of this process whose name begins so.
+func threadCount(named prefix: String) -> Int {
+  guard let folder = opendir("/proc/self/task") else { return -1 }
+  defer { closedir(folder) }
+  var count = 0
+  while let entry = readdir(folder) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+    guard let file = fopen("/proc/self/task/\(name)/comm", "r") else { continue }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 64)
+    guard fgets(&line, 64, file) != nil else { continue }
+    let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    if text.hasPrefix(prefix) { count += 1 }
+  }
+  return count
+}
