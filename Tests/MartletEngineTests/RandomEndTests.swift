@@ -7,7 +7,7 @@ import Testing
 @testable import MartletGraph
 
 /// A random graph of tasks of all kinds, one of which may throw, one of which may cancel the run.
-private struct RandomWork {
+private struct RandomEnding {
   /// Bodies that are running, results that are alive.
   let bodies = LiveCount()
   let live = LiveCount()
@@ -148,7 +148,7 @@ private struct RandomWork {
   {
     for seed in (part * 10)..<(part * 10 + 10) {
       for (place, executor) in RandomEndTests.executors.enumerated() {
-        let work = RandomWork(seed: seed)
+        let work = RandomEnding(seed: seed)
         let name = "seed \(seed), executor \(place)"
         do {
           if work.isCancelled {
@@ -175,7 +175,7 @@ private struct RandomWork {
   func `cancelling the Swift task that computes ends the run at any moment`(part: UInt64) async throws {
     for seed in (part * 10)..<(part * 10 + 10) {
       for (place, executor) in RandomEndTests.executors.enumerated() {
-        let work = RandomWork(seed: seed)
+        let work = RandomEnding(seed: seed)
         let name = "seed \(seed), executor \(place)"
         let task = _Concurrency.Task {
           do {

@@ -25,7 +25,8 @@ private let combinations: [(GraphPasses, FusionLimits)] = (0..<16 as Range<UInt8
       for executor in [SerialExecutor(), pool] as [any Executor] {
         let before = built.runs.all
         do {
-          let results = try executor.run(optimized.graph, outputs: outputs)
+          let results = try executor.run(
+            optimized.graph, outputs: outputs, options: RunOptions(resources: ["disk": 3]))
           for (output, node) in zip(work.outputs, outputs) {
             #expect(
               work.value(of: output, node, in: results) == expected[output],
@@ -60,7 +61,8 @@ private let combinations: [(GraphPasses, FusionLimits)] = (0..<16 as Range<UInt8
       let outputs = try work.outputs.map { try #require(optimized.node(built.nodes[$0])) }
       for executor in [SerialExecutor(), pool] as [any Executor] {
         let failure = try #require(throws: TaskFailure.self) {
-          _ = try executor.run(optimized.graph, outputs: outputs)
+          _ = try executor.run(
+            optimized.graph, outputs: outputs, options: RunOptions(resources: ["disk": 3]))
         }
         let mistake = try #require(failure.underlying as? Mistake)
         #expect(failing.contains(mistake.number), "seed \(seed), \(passes), \(limits)")
