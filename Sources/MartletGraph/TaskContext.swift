@@ -65,4 +65,14 @@ extension TaskContext {
     }
     return TaskSuspended()
   }
+
+  /// Lets `body` see the result of a task that has just suspended itself, before anybody else does.
+  package func afterSuspension(_ body: @escaping @Sendable (Slot) -> Void) {
+    guard let work = state.pointee.work else { return }
+    state.pointee.work = AsyncWork {
+      let slot = try await work.run()
+      body(slot)
+      return slot
+    }
+  }
 }

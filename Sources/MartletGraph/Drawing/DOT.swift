@@ -30,7 +30,7 @@ private func dotStyle(of kind: TaskKind) -> String {
   switch kind {
   case .literal, .signal: ", style=dashed"
   case .gather, .alias: ", style=rounded"
-  case .call, .closure: ""
+  case .call, .closure, .asynchronous: ""
   }
 }
 

@@ -8,14 +8,13 @@ struct LabelGroups {
   init(_ shape: GraphShape, limit: Int) {
     var counts = [Int](repeating: 0, count: shape.labels.count)
     for task in 0..<shape.count where shape.kinds[task] != .signal { counts[Int(shape.labelNumbers[task])] += 1 }
-    if counts.count(where: { $0 > 0 }) <= limit {
-      names = shape.labels
-      numbers = Array(names.indices)
-      return
-    }
+    // A label that was written at several places has several numbers.
+    (names, numbers) = Self.merged(shape.labels)
+    if Set(shape.labels.indices.filter { counts[$0] > 0 }.map { numbers[$0] }).count <= limit { return }
     var groups: [String: Int] = [:]
-    var members: [Int] = []
+    names = []
     numbers = []
+    var members: [Int] = []
     for (label, name) in shape.labels.enumerated() {
       let stem = Self.stem(name)
       let group = groups[stem] ?? names.count
@@ -31,6 +30,20 @@ struct LabelGroups {
     let kept = Set(names.indices.sorted { (members[$1], $0) < (members[$0], $1) }.prefix(limit - 1))
     names.append("other labels")
     numbers = numbers.map { kept.contains($0) ? $0 : names.count - 1 }
+  }
+
+  /// Labels of one name are one group: a label that was written at several places has several numbers.
+  private static func merged(_ labels: [String]) -> (names: [String], numbers: [Int]) {
+    var (names, numbers, groups) = ([String](), [Int](), [String: Int]())
+    for name in labels {
+      let group = groups[name] ?? names.count
+      if group == names.count {
+        groups[name] = group
+        names.append(name)
+      }
+      numbers.append(group)
+    }
+    return (names, numbers)
   }
 
   /// The label with `#` for each number in it.

@@ -168,7 +168,7 @@ private struct SVGPicture {
   private func corner(of kind: TaskKind, _ size: LayeredLayout.Size) -> String {
     switch kind {
     case .gather, .alias: Markup.number(min(size.height, size.width) / 2)
-    case .literal, .call, .closure, .signal: "4"
+    case .literal, .call, .closure, .asynchronous, .signal: "4"
     }
   }
 

@@ -4,13 +4,19 @@ import MartletGraph
 public struct Profile: Sendable {
   /// The tasks of one label.
   public struct Row: Equatable, Sendable {
+    /// The label.
     public var label: String
+    /// How many ran.
     public var tasks = 0
+    /// How many of them threw.
     public var failed = 0
+    /// How long they took together.
     public var totalNanoseconds: UInt64 = 0
+    /// How long the longest took.
     public var longestNanoseconds: UInt64 = 0
-    /// Bytes that the tasks say they have read and written.
+    /// Bytes that the tasks say they have read.
     public var bytesIn = 0
+    /// Bytes that the tasks say they have written.
     public var bytesOut = 0
 
     /// How long a task took in the mean.

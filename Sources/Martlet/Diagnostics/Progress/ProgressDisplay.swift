@@ -15,6 +15,7 @@ public struct ProgressStyle: Sendable {
   /// Whether a line that says how much was done remains, when something was shown.
   public var keepsSummary: Bool
 
+  /// When progress is shown.
   public enum Visibility: Sendable { case always, never, onTerminals }
 
   /// How progress is shown.

@@ -11,15 +11,19 @@ public struct RunRecord: Sendable {
     public var label: Int
     /// Where it began. Numbers are those of `TaskEvent`.
     public var thread: Int
+    /// When it began.
     public var begin: UInt64
+    /// When it ended.
     public var end: UInt64
     /// The task in its graph.
     public var task = TaskID(rawValue: 0)
     /// Which graph; the same number for all runs of one graph.
     public var graph: UInt32 = 0
+    /// Whether it threw.
     public var hasFailed = false
-    /// Bytes that the task says it has read and written.
+    /// Bytes that the task says it has read.
     public var bytesIn = 0
+    /// Bytes that the tasks say they have written.
     public var bytesOut = 0
     /// What the result took in memory.
     public var resultBytes = 0
@@ -37,11 +41,17 @@ public struct RunRecord: Sendable {
 
   /// All tasks of one label, whether their spans were kept or not.
   public struct Totals: Equatable, Sendable {
+    /// How many ran.
     public var tasks = 0
+    /// How many of them threw.
     public var failed = 0
+    /// How long they took together.
     public var nanoseconds: UInt64 = 0
+    /// How long the longest took.
     public var longestNanoseconds: UInt64 = 0
+    /// Bytes that the tasks say they have read.
     public var bytesIn = 0
+    /// Bytes that the tasks say they have written.
     public var bytesOut = 0
     /// How many took how long: below 1 ns, then from 2^(n - 1) to below 2^n ns at index n.
     public var histogram = [Int](repeating: 0, count: 65)
@@ -51,18 +61,23 @@ public struct RunRecord: Sendable {
   public struct Run: Sendable {
     /// Counts the runs of an event log, from 1.
     public var number: Int
+    /// Which graph.
     public var graph: UInt32
     /// Tasks that its outputs needed.
     public var tasks: Int
+    /// The tasks that were asked for.
     public var outputs: [TaskID]
+    /// When it began.
     public var begin: UInt64
     /// Nil while it goes on.
     public var end: UInt64?
+    /// Why it failed; nil when it did not.
     public var failure: Failure?
   }
 
   /// Why a run failed.
   public struct Failure: Equatable, Sendable {
+    /// What was thrown.
     public var message: String
     /// The keys from an output down to the task that threw; empty when no task did.
     public var path: [String]
@@ -70,9 +85,11 @@ public struct RunRecord: Sendable {
 
   /// What the process used up to a moment.
   public struct Sample: Equatable, Sendable {
+    /// When it was taken.
     public var time: UInt64
     /// Processor time of all threads since the process began.
     public var processorNanoseconds: UInt64
+    /// The resident set.
     public var residentBytes: Int
   }
 
@@ -84,6 +101,7 @@ public struct RunRecord: Sendable {
   public package(set) var spans: [Span] = []
   /// Tasks whose spans were not kept, because they are too many. They are in `totals` all the same.
   public private(set) var omittedSpans = 0
+  /// In the order of their begins.
   public package(set) var runs: [Run] = []
   /// Runs that are not in `runs`, because they are too many.
   public package(set) var omittedRuns = 0
@@ -97,8 +115,9 @@ public struct RunRecord: Sendable {
   public package(set) var wallNanoseconds: UInt64 = 0
   /// Events that found no place, so that tasks are missing.
   public package(set) var droppedEvents = 0
-  /// Processor time of the process while it was recorded, and the part of it that the system took.
+  /// Processor time of the process while it was recorded.
   public package(set) var processorNanoseconds: UInt64 = 0
+  /// The part of it that the system took.
   public package(set) var systemNanoseconds: UInt64 = 0
   /// The largest resident set of the process since it was started.
   public package(set) var peakResidentBytes = 0
