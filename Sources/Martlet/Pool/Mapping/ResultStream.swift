@@ -43,7 +43,7 @@ extension Pool {
   ///   - buffer: How many results may wait to be taken or be in the making, at least 1: what the pool works ahead. Nil: what
   ///     takes some 5 ms to make, at least four for each thread and at most 4096.
   ///   - body: Runs on several threads of the pool at the same time. The first error ends the stream.
-  /// - Complexity: Some 0.1 µs an element.
+  /// - Complexity: Less than 1 µs an element: for bodies that take longer than that.
   public func stream<Elements: Collection & Sendable, Value: Sendable>(
     _ elements: Elements, order: ResultOrder = .asCompleted, buffer: Int? = nil,
     _ body: @escaping @Sendable (Elements.Element) throws -> Value
