@@ -197,6 +197,22 @@ import Testing
     await pool.close()
   }
 
+  @Test(arguments: 0..<40) func `costs that jump do not stop a stream in order`(seed: Int) throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    let pool = Pool(width: 2)
+    let jumps = Set((0..<4).map { _ in random.below(8000) })
+    let stream = pool.stream(0..<8000, order: .ofElements) { number in
+      if jumps.contains(number) { usleep(3000) }
+      return number
+    }
+    for number in 0..<8000 {
+      let result = try stream.next()
+      if result?.value != number { #expect(result?.value == number, "seed \(seed)") }
+    }
+    #expect(try stream.next() == nil)
+    pool.close()
+  }
+
   @Test func `several threads take from one stream`() throws {
     let pool = Pool(width: 2)
     let takers = Pool(width: 4)

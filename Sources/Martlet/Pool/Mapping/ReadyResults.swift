@@ -9,19 +9,13 @@ struct ReadyResults<Value: Sendable> {
   private(set) var count = 0
   /// Results that were taken.
   private(set) var taken = 0
-  private let capacity: Int
+  let capacity: Int
 
   init(order: ResultOrder, capacity: Int) {
     self.order = order
     self.capacity = capacity
     if order == .ofElements { ring = Array(repeating: nil, count: capacity) }
   }
-
-  /// Positions that may be begun, when this many are being worked on: results for all of them find room.
-  func room(claimed: Int) -> Int { capacity - claimed - count }
-
-  /// The first position that has no room yet, whoever works on what.
-  var end: Int { order == .ofElements ? taken + capacity : .max }
 
   mutating func append(_ result: IndexedResult<Value>) {
     count += 1

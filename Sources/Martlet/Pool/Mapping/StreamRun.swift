@@ -8,7 +8,8 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   // Sendable: `state` is used under `lock`; the rest is constant or atomic.
   private let core: PoolCore
   private let count: Int
-  private let capacity: Int
+  /// Whether how many results may wait was given, or follows from what they cost.
+  private let isFixed: Bool
   private let order: ResultOrder
   private let body: @Sendable (Int) throws -> Value
   /// The task that made it, with which it ends.
@@ -17,6 +18,8 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   private var state: State
   /// Positions from here on are not wanted.
   private let limit: Atomic<Int>
+  /// Counts what may be news for who waits for results.
+  private let news = Atomic<Int>(0)
 
   private struct State {
     /// The next position that nobody has claimed.
@@ -35,16 +38,17 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   }
 
   init(
-    core: PoolCore, count: Int, order: ResultOrder, capacity: Int, parent: AnyFuture?,
+    core: PoolCore, count: Int, order: ResultOrder, capacity: Int?, parent: AnyFuture?,
     _ body: @escaping @Sendable (Int) throws -> Value
   ) {
     self.core = core
     self.count = count
     self.order = order
-    self.capacity = max(1, min(capacity, max(1, count)))
+    isFixed = capacity != nil
     self.body = body
     self.parent = parent
-    state = State(ready: ReadyResults(order: order, capacity: self.capacity))
+    let most = min(max(1, capacity ?? max(4096, 4 * core.width)), max(1, count))
+    state = State(ready: ReadyResults(order: order, capacity: most))
     limit = Atomic(count)
     super.init()
     if count > 0 { addLane() }
@@ -65,6 +69,7 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   func next() throws -> IndexedResult<Value>? {
     var parker: Parker?
     while true {
+      let seen = news.load(ordering: .acquiring)
       let answer = answer { waiters in
         let new = parker ?? Parker()
         parker = new
@@ -74,7 +79,10 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
       case .result(let result): return result
       case .end: return nil
       case .failure(let error): throw error
-      case .wait: if let parker { Waiting.sleep(on: parker, until: nil) }
+      case .wait:
+        // Sleeping and waking up takes longer than cheap results do.
+        for _ in 0..<core.spinLimit where news.load(ordering: .relaxed) == seen { martlet_spin_hint() }
+        if let parker, news.load(ordering: .acquiring) == seen { Waiting.sleep(on: parker, until: nil) }
       }
     }
   }
@@ -111,7 +119,7 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
       return .wait
     }
     // Also after a failure, where the order is wanted: what comes before it.
-    if hasWork {
+    if hasWork() {
       lock.unlock()
       addLane()
       return answer(add)
@@ -130,15 +138,37 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   // MARK: Lanes
 
   /// Whether there are positions to claim, room or not. Under the lock.
-  private var hasWork: Bool {
-    let end = limit.load(ordering: .relaxed)
+  private func hasWork(below bound: Int = .max) -> Bool {
+    let end = min(limit.load(ordering: .relaxed), bound)
     return state.cursor < end || state.returned.last.map { $0.lowerBound < end } ?? false
   }
 
   /// Whether nobody works although there is room again for a good part of what there is room for. Under the lock.
   private var needsLane: Bool {
-    state.lanesInside == 0 && hasWork && state.ready.room(claimed: state.claimed) >= max(1, capacity / 2)
+    state.lanesInside == 0 && hasWork(below: windowEnd) && room >= max(1, capacity / 2)
   }
+
+  /// How many results may wait or be in the making: as was said, or what takes some 5 ms to make, so that the pool is not
+  /// woken for every few of them, and at least four for each thread. Under the lock.
+  private var capacity: Int {
+    let most = state.ready.capacity
+    if isFixed || state.sizer.cost == 0 { return most }
+    return min(most, max(4 * core.width, Int(min(5_000_000 / state.sizer.cost, 1e9))))
+  }
+
+  /// How many more may be begun. Under the lock.
+  ///
+  /// In order only the window counts: what is missing before results that wait must be done, however many these are (they
+  /// may be more than `capacity`, which falls when elements turn out to be dear).
+  private var room: Int {
+    if order == .asCompleted { return capacity - state.claimed - state.ready.count }
+    let end = windowEnd
+    let returned = state.returned.last.map { $0.lowerBound < end ? $0.count : 0 } ?? 0
+    return max(0, end - state.cursor) + returned
+  }
+
+  /// The first position that has no room yet, whoever works on what. Under the lock.
+  private var windowEnd: Int { order == .ofElements ? state.ready.taken + capacity : .max }
 
   private func addLane() {
     do { try core.beginCall() } catch {
@@ -170,6 +200,7 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   override func leave() {
     lock.lock()
     state.lanesInside -= 1
+    news.wrappingAdd(1, ordering: .releasing)
     if state.lanesInside == 0 { state.lanes = [] }
     // Room that came after the lane had looked.
     let isWanted = needsLane
@@ -243,6 +274,7 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
       let end = order == .ofElements || state.error is CancellationError ? limit.load(ordering: .relaxed) : .max
       for result in results where result.index < end { state.ready.append(result) }
       told = state.waiters.takeAll()
+      news.wrappingAdd(1, ordering: .releasing)
     }
     let range = claim()
     let wantsHelp = range != nil && state.lanesInside < core.width && isWorthHelp
@@ -254,8 +286,8 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   }
 
   private func claim() -> Range<Int>? {
-    let room = state.ready.room(claimed: state.claimed)
-    let end = min(limit.load(ordering: .relaxed), state.ready.end)
+    let room = room
+    let end = min(limit.load(ordering: .relaxed), windowEnd)
     guard room > 0 else { return nil }
     let range: Range<Int>
     if let returned = state.returned.last, returned.lowerBound < end {
@@ -275,8 +307,8 @@ final class StreamRun<Value: Sendable>: SharedCall, @unchecked Sendable {
   }
 
   private var isWorthHelp: Bool {
-    let end = min(limit.load(ordering: .relaxed), state.ready.end)
-    let left = min(end - state.cursor + (state.returned.last?.count ?? 0), state.ready.room(claimed: state.claimed))
+    let end = min(limit.load(ordering: .relaxed), windowEnd)
+    let left = min(end - state.cursor + (state.returned.last?.count ?? 0), room)
     return left > 0 && (state.sizer.cost == 0 || Double(left) * state.sizer.cost > 20_000)
   }
 
