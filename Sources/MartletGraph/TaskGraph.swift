@@ -17,6 +17,9 @@ public final class TaskGraph: @unchecked Sendable {
   /// How the order was chosen: an optimiser chooses that of the new graph in the same way.
   let ordering: GraphOrder
 
+  /// Whether it is only there to be rewritten: it has no order and no dependents, and cannot run.
+  let isDraft: Bool
+
   /// The number of tasks.
   public let count: Int
   /// The bodies by task.
@@ -38,7 +41,7 @@ public final class TaskGraph: @unchecked Sendable {
 
   init(
     columns: consuming TaskColumns, labels: LabelTable, contents: [(task: UInt32, content: TaskContent)],
-    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder
+    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder, isDraft: Bool = false
   ) {
     let count = columns.count
     self.count = count
@@ -51,6 +54,16 @@ public final class TaskGraph: @unchecked Sendable {
     labelNumbers = columns.labels
     dependencyStarts = columns.ends
     dependencies = columns.dependencies
+    self.isDraft = isDraft
+    if isDraft {
+      order = allocated(0)
+      dependentStarts = allocated(0)
+      dependents = allocated(0)
+      self.roots = allocated(0)
+      (rootCount, sinkCount) = (0, 0)
+      self.columns = columns
+      return
+    }
     order = allocated(count)
     dependentStarts = allocated(count + 1)
     dependents = allocated(columns.dependencyCount)

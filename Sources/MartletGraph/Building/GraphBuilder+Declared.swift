@@ -36,6 +36,13 @@ extension GraphBuilder {
     return task.rawValue
   }
 
+  /// A graph that is only there to be culled and rewritten, at less cost: `TaskGraph.rewritten`.
+  package consuming func draft() -> TaskGraph {
+    TaskGraph(
+      columns: columns, labels: labels, contents: contents, traits: traits, stamp: stamp, ordering: .depthFirst,
+      isDraft: true)
+  }
+
   /// The node of a task that was added.
   package func declaredNode<Value>(_ task: UInt32, of type: Value.Type = Value.self) -> Node<Value> {
     node(TaskID(rawValue: task))

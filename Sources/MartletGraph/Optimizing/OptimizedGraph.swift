@@ -56,6 +56,7 @@ extension TaskGraph {
   }
 
   private func decided(_ outputs: [AnyNode], _ passes: GraphPasses, _ limits: FusionLimits) -> GraphRewrite {
+    if isDraft, !passes.contains(.cull) { invariantFailure("a draft of a graph is rewritten without being culled") }
     var rewrite = GraphRewrite(self, for: outputs, culling: passes.contains(.cull))
     if passes.contains(.deduplicate) { rewrite.shareEqualTasks() }
     if passes.contains(.inline) { rewrite.inlineCheapTasks(limits) }

@@ -22,6 +22,7 @@ struct GoalSearch {
   /// Whether a goal is completed before another one is chosen.
   let isSteady: Bool
   private var heap: [Entry] = []
+  private var sweepAt = 4096
   private var clock: UInt32 = 0
 
   private struct Entry {
@@ -153,7 +154,17 @@ struct GoalSearch {
 
   // MARK: A binary heap
 
+  /// Takes the entries out that were renewed or are done: else the heap would grow with the dependencies.
+  private mutating func sweep() {
+    let (isDone, stamp) = (scratch.isDone, scratch.stamp)
+    heap.removeAll { isDone[Int($0.task)] || stamp[Int($0.task)] != $0.stamp }
+    // Sorted is a heap.
+    heap.sort { $0.key < $1.key }
+    sweepAt = max(4096, 2 * heap.count)
+  }
+
   private mutating func pushEntry(_ entry: Entry) {
+    if heap.count == sweepAt { sweep() }
     heap.append(entry)
     heap.withUnsafeMutableBufferPointer { heap in
       var place = heap.count &- 1

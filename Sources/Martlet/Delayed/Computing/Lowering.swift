@@ -20,19 +20,21 @@ struct Lowering: ~Copyable {
   }
 
   /// The graph of all `outputs` and what they need, and the tasks of the outputs.
-  static func graph(of outputs: [DelayedNode], order: GraphOrder) -> (graph: TaskGraph, outputs: [AnyNode]) {
+  ///
+  /// - Parameter order: Nil for a draft that is only rewritten.
+  static func graph(of outputs: [DelayedNode], order: GraphOrder?) -> (graph: TaskGraph, outputs: [AnyNode]) {
     Lowering(LoweringTurn.taken()).lowered(outputs, order)
   }
 
   /// The same without a turn, as it is for all but one of those who lower at the same time.
-  static func graphByTable(of outputs: [DelayedNode], order: GraphOrder) -> (graph: TaskGraph, outputs: [AnyNode]) {
+  static func graphByTable(of outputs: [DelayedNode], order: GraphOrder?) -> (graph: TaskGraph, outputs: [AnyNode]) {
     Lowering(nil).lowered(outputs, order)
   }
 
   private init(_ turn: consuming LoweringTurn?) { self.turn = turn }
 
   private consuming func lowered(
-    _ outputs: [DelayedNode], _ order: GraphOrder
+    _ outputs: [DelayedNode], _ order: GraphOrder?
   ) -> (graph: TaskGraph, outputs: [AnyNode]) {
     let tasks = outputs.map { lower($0) }
     let nodes = tasks.map { builder.declaredNode($0) }
@@ -40,8 +42,9 @@ struct Lowering: ~Copyable {
   }
 
   /// What only the walk needed is gone, and the turn over, before the order takes its time and memory.
-  private consuming func finish(_ order: GraphOrder) -> TaskGraph {
+  private consuming func finish(_ order: GraphOrder?) -> TaskGraph {
     let builder = builder
+    guard let order else { return builder.draft() }
     return builder.build(order: order)
   }
 

@@ -40,6 +40,8 @@ struct LoweringTurn: ~Copyable {
   /// Says that a node was written down as `task`.
   @inline(__always)
   func put(_ task: UInt32, for node: Unmanaged<DelayedNode>) {
-    node._withUnsafeGuaranteedRef { $0.withUnsafeMutablePointerToHeader { $0.pointee.mark = number &<< 32 | UInt64(task) } }
+    node._withUnsafeGuaranteedRef {
+      $0.withUnsafeMutablePointerToHeader { $0.pointee.mark = number &<< 32 | UInt64(task) }
+    }
   }
 }

@@ -8,7 +8,7 @@ package struct PhasedComputation<Value: Sendable> {
   package let writtenTasks: Int
 
   package init(_ delayed: Delayed<Value>) {
-    let lowered = Lowering.graph(of: [delayed.node], order: .depthFirst)
+    let lowered = Lowering.graph(of: [delayed.node], order: nil)
     writtenTasks = lowered.graph.count
     self.lowered = lowered
   }

@@ -15,11 +15,14 @@ struct PlannedComputation: Sendable {
       writtenTasks = graph.count
       return
     }
+    // All nodes are needed, so culling is free; and it lets the draft be one without an order.
     var written: TaskGraph?
     let writtenOutputs: [AnyNode]
-    (written, writtenOutputs) = Lowering.graph(of: nodes, order: .depthFirst)
+    (written, writtenOutputs) = Lowering.graph(of: nodes, order: nil)
     writtenTasks = written?.count ?? 0
-    guard let pending = written?.rewritten(for: writtenOutputs, passes: options.passes) else { fatalError() }
+    guard let pending = written?.rewritten(for: writtenOutputs, passes: options.passes.union(.cull)) else {
+      fatalError()
+    }
     written = nil
     let optimized = pending.build(order: options.order)
     graph = optimized.graph
