@@ -1,6 +1,8 @@
 import Martlet
 
 /// What the documents show of `Delayed`, as one program that checks itself.
+///
+///     swift run graph-tour [FOLDER FOR PICTURES]
 @main
 struct GraphTour {
   static func main() async {
@@ -15,6 +17,7 @@ struct GraphTour {
       try ordering()
       try await asynchronous()
       try await bounded()
+      try await dask()
       try failing()
       print("all as the documents say")
     } catch {
@@ -76,7 +79,8 @@ struct GraphTour {
     let leaves = (0..<8).map { n in delayed("leaf") { n } }
     let sum = delayed("sum", all: leaves.map { $0.map("next") { $0 + 1 } }) { $0.reduce(0, +) }
     print(sum.explain(options: ComputeOptions(passes: .standard)))
-    try sum.visualize(to: "graph-tour.svg")
+    let folder = CommandLine.arguments.count > 1 ? CommandLine.arguments[1] : "."
+    try sum.visualize(to: "\(folder)/sum.svg")
     let answer = try withProgress("summing") { try sum.run() }
     expect(answer == 36)
   }
@@ -138,6 +142,21 @@ struct GraphTour {
     let answer = try withExecutor(one) { try nested.run() }
     let same = try await nested.compute(on: SerialExecutor())
     expect(answer == 42 && same == 42)
+  }
+
+  static func load(_ part: Int) -> [Double] { [Double(part), 2] }
+
+  static func dask() async throws {
+    let parts = (0..<8).map { part in delayed("load") { load(part) } }
+    let totals = parts.map { $0.map("sum") { $0.reduce(0, +) } }
+    let total = delayed("total", all: totals) { $0.reduce(0, +) }
+    let answer = try await total.compute()
+
+    let pool = Pool(width: 4)
+    let squares = try await pool.map(0..<10) { $0 * $0 }
+    let future = await pool.submit { 6 * 7 }
+    let value = try await future.value
+    expect(answer == 44 && squares[9] == 81 && value == 42)
   }
 
   struct NoSuchFile: Error {}

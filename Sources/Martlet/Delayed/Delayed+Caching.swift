@@ -8,8 +8,10 @@ extension Delayed {
   /// Takes the result from `cache` where it has it, and puts it there otherwise: in memory, and on disk if the cache has a
   /// directory and the value has bytes (`PortableValue`).
   ///
-  /// - Parameter key: What the result depends on: arguments, versions of files. It is yours to say all of it. The label and the
-  ///   type of the result are part of the key.
+  /// - Parameters:
+  ///   - cache: Where results are kept.
+  ///   - key: What the result depends on: arguments, versions of files. It is yours to say all of it. The label and the
+  ///       type of the result are part of the key.
   public func cached(in cache: ResultCache, key: any PortableValue...) -> Delayed {
     cached(in: cache, as: cacheKey(key))
   }

@@ -22,7 +22,9 @@ public struct ResourceProfile: Sendable {
   /// The most that live results took at one time.
   public let peakLiveBytes: Int
 
-  /// - Parameter count: The number of moments.
+  /// - Parameters:
+  ///   - record: What was recorded.
+  ///   - count: The number of moments.
   public init(_ record: RunRecord, count: Int = 200) {
     let count = max(1, min(count, 400))
     let live = LiveBytes(record)

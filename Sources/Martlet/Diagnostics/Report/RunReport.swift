@@ -18,6 +18,7 @@ public struct RunReport: Sendable {
   private static let runLimit = 50
 
   /// - Parameters:
+  ///   - record: What was recorded.
   ///   - title: The heading of the page.
   ///   - spanLimit: Spans that the timeline shows one by one; of more, short ones are shown together.
   public init(_ record: RunRecord, title: String = "Run report", spanLimit: Int = 200_000) {

@@ -9,7 +9,9 @@ public struct TraceWriter: Sendable {
   private var text: [UInt8] = []
   private var isFirst = true
 
-  /// - Parameter program: What the trace is called.
+  /// - Parameters:
+  ///   - record: What was recorded.
+  ///   - program: What the trace is called.
   public init(_ record: RunRecord, program: String = "martlet") {
     self.record = record
     self.program = program

@@ -7,6 +7,7 @@ extension Pool {
   /// the pool is wide: for downloads, timers, other services.
   ///
   /// - Parameters:
+  ///   - elements: What `body` is called on.
   ///   - concurrency: How many bodies are under way at the same time, at least 1.
   ///   - body: The first that throws ends the call: the others are cancelled, the rest is not done.
   /// - Throws: That error; `CancellationError` when the Swift task is cancelled or the pool closed meanwhile; `PoolError`

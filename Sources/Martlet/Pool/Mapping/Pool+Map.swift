@@ -6,6 +6,7 @@ extension Pool {
   /// without random access are copied into an array first.
   ///
   /// - Parameters:
+  ///   - elements: What `body` is called on.
   ///   - chunk: Elements in a piece; nil: chosen from their measured cost.
   ///   - body: Runs on several threads at the same time.
   /// - Throws: What `body` threw for the first element, in their order, for which it throws; elements after it may have
@@ -36,6 +37,7 @@ extension Pool {
   /// again. When the Swift task that waits is cancelled, the rest is not done.
   ///
   /// - Parameters:
+  ///   - elements: What `body` is called on.
   ///   - chunk: Elements in a piece; nil: chosen from their measured cost.
   ///   - body: Runs on several threads at the same time.
   /// - Throws: What `body` threw for the first element, in their order, for which it throws; elements after it may have

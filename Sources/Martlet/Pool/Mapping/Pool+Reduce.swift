@@ -7,6 +7,7 @@ extension Pool {
   /// commutative.
   ///
   /// - Parameters:
+  ///   - elements: What is reduced.
   ///   - initial: What each piece starts with, and the result for no elements: combining with it changes nothing.
   ///   - chunk: Elements in a piece; nil: chosen from their measured cost. With a given one the result is the same each
   ///     time, also for sums of rounded numbers, which are not quite associative; each piece's value is then kept until
@@ -44,6 +45,7 @@ extension Pool {
   /// Combines all elements, as the sequence's own `reduce`, on several threads.
   ///
   /// - Parameters:
+  ///   - elements: What is reduced.
   ///   - initial: The result for no elements: combining with it changes nothing, so 0 for sums.
   ///   - chunk: As in `reduce(_:into:)`.
   ///   - combine: Associative; its first argument stands for elements before those of its second.

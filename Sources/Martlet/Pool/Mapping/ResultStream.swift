@@ -39,6 +39,7 @@ extension Pool {
   ///     for try await result in pool.stream(files, { try summary(of: $0) }) { print(files[result.index], result.value) }
   ///
   /// - Parameters:
+  ///   - elements: What `body` is called on.
   ///   - order: Whether results come as they are completed, or in the order of the elements.
   ///   - buffer: How many results may wait to be taken or be in the making, at least 1: what the pool works ahead. Nil: what
   ///     takes some 5 ms to make, at least four for each thread and at most 4096.
