@@ -127,8 +127,7 @@ extension GraphRewrite {
     guard marks[input].union(marks[leader]).contains(.hasTraits) else { return true }
     let one = graph.traits(of: TaskID(rawValue: UInt32(input)))
     let other = graph.traits(of: TaskID(rawValue: UInt32(leader)))
-    return (one.retry == nil) == (other.retry == nil)
-      && one.resources.map(\.name).sorted() == other.resources.map(\.name).sorted()
+    return one.resources.map(\.name).sorted() == other.resources.map(\.name).sorted()
   }
 }
 

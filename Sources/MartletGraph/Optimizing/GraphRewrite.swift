@@ -65,7 +65,10 @@ struct GraphRewrite: ~Copyable {
     markKinds()
     for entry in graph.traitList {
       marks[Int(entry.task)].insert(.hasTraits)
-      if entry.traits.isBlocking || entry.traits.timeout != nil { marks[Int(entry.task)].remove(.isPlain) }
+      // A retry repeats one attempt, not what came before it in a fused task.
+      if entry.traits.isBlocking || entry.traits.timeout != nil || entry.traits.retry != nil {
+        marks[Int(entry.task)].remove(.isPlain)
+      }
     }
     for entry in graph.contents {
       // What was fused by an earlier optimiser had all the neighbours that it could have.

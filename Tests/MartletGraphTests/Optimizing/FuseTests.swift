@@ -119,17 +119,24 @@ private func fusedCount(_ graph: TaskGraph, _ outputs: [AnyNode], _ limits: Fusi
     #expect(count(TaskTraits(resources: [ResourceNeed("gpu")])) == 3)
   }
 
+  @Test func `what may be run again is fused with nothing, so that a retry repeats nothing else`() {
+    var builder = GraphBuilder()
+    let traits = TaskTraits(retry: RetryPolicy(limit: 2))
+    let last = builder.task("last", builder.task("first", traits: traits) { 1 }, traits: traits) { $0 }
+    #expect(builder.build().optimized(for: last).graph.count == 2)
+  }
+
   @Test func `a fused task has the more demanding traits of its parts`() {
     var builder = GraphBuilder()
     let need = { (amount: Int) in [ResourceNeed("disk", amount: amount)] }
     let first = builder.task(
       "first",
       traits: TaskTraits(
-        isSource: true, estimatedResultBytes: 500, priority: 3, retry: RetryPolicy(limit: 2), resources: need(4))
+        isSource: true, estimatedResultBytes: 500, priority: 3, resources: need(4))
     ) { 1 }
     let last = builder.task(
       "last", first,
-      traits: TaskTraits(estimatedResultBytes: 20, priority: 7, retry: RetryPolicy(limit: 5), resources: need(1))
+      traits: TaskTraits(estimatedResultBytes: 20, priority: 7, resources: need(1))
     ) { $0 }
     let optimized = builder.build().optimized(for: last).graph
     #expect(optimized.count == 1)
@@ -137,7 +144,7 @@ private func fusedCount(_ graph: TaskGraph, _ outputs: [AnyNode], _ limits: Fusi
     #expect(
       traits
         == TaskTraits(
-          isSource: true, estimatedResultBytes: 500, priority: 7, retry: RetryPolicy(limit: 5), resources: need(4)))
+          isSource: true, estimatedResultBytes: 500, priority: 7, resources: need(4)))
   }
 
   @Test func `labels repeat nothing and lose their middle when they are long`() {
