@@ -25,7 +25,9 @@ let package = Package(
       name: "MartletGraph", dependencies: ["MartletBytes"], exclude: ["Ordering/README.md"], swiftSettings: strict),
     .target(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
-      exclude: ["Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
+      exclude: ["Desk/README.md", "Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
+    .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -35,7 +37,7 @@ let package = Package(
     .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
-      swiftSettings: strict),
+      exclude: ["Pool/README.md"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
       swiftSettings: strict),
@@ -45,11 +47,32 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),
+    .executableTarget(
+      name: "monte-carlo", dependencies: ["Martlet"], path: "Samples/MonteCarlo", swiftSettings: strict),
+    .executableTarget(name: "futures", dependencies: ["Martlet"], path: "Samples/Futures", swiftSettings: strict),
+    .executableTarget(
+      name: "run-report", dependencies: ["Martlet"], path: "Samples/RunReport", swiftSettings: strict),
+    .executableTarget(
+      name: "word-count", dependencies: ["Martlet"], path: "Samples/WordCount", swiftSettings: strict),
+    .executableTarget(
+      name: "graph-tour", dependencies: ["Martlet"], path: "Samples/GraphTour", swiftSettings: strict),
+    .executableTarget(
+      name: "mini-make", dependencies: ["Martlet"], path: "Samples/MiniMake", swiftSettings: strict),
+    .executableTarget(
+      name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
+    .executableTarget(
+      name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
     .testTarget(
       name: "MartletEngineTests", dependencies: ["TestSupport", "MartletEngine", "MartletGraph"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletProtocolTests", dependencies: ["TestSupport", "MartletProtocol", "MartletBytes"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MartletSchedulerTests",
+      dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(

@@ -42,4 +42,10 @@ public struct AnyNode: Sendable, Hashable {
     self.id = id
     self.stamp = stamp
   }
+
+  /// The same task as one whose result is a `Value`. That it is, is checked when the result is read: another type stops the
+  /// program where a task has it as an input or an output, so it is for those who know the task.
+  @inlinable public func typed<Value: Sendable>(as type: Value.Type = Value.self) -> Node<Value> {
+    Node(id: id, stamp: stamp)
+  }
 }

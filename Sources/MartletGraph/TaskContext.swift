@@ -6,10 +6,12 @@ public struct TaskContext: ~Copyable {
 
   @inlinable package init(_ state: UnsafeMutablePointer<TaskContextState>) { self.state = state }
 
-  /// Whether nobody wants the result any more: the run was cancelled, or another task failed.
+  /// Whether nobody wants the result any more: the run was cancelled, another task failed, or this attempt has taken as long
+  /// as the task's trait `timeout` allows.
   @inlinable public var isCancelled: Bool {
     // Relaxed: a hint, nothing is read because of it.
     state.pointee.stop.pointee.load(ordering: .relaxed) || state.pointee.cancelled.pointee.load(ordering: .relaxed)
+      || state.pointee.expired.pointee.load(ordering: .relaxed)
   }
 
   /// Throws `CancellationError` when the result is no longer wanted. A few ns: long tasks ask every millisecond or so.
@@ -23,7 +25,8 @@ public struct TaskContext: ~Copyable {
     state.pointee.bytesOut &+= bytesOut
   }
 
-  /// Which thread of the executor this is, from 0: for scratch memory that is used again.
+  /// Which thread of the executor this is, from 0: for scratch memory that is used again. Those for blocking tasks come after
+  /// those for the others.
   @inlinable public var threadIndex: Int { state.pointee.threadIndex }
 }
 
@@ -32,6 +35,8 @@ public struct TaskContext: ~Copyable {
 package struct TaskContextState {
   @usableFromInline let stop: UnsafePointer<Atomic<Bool>>
   @usableFromInline let cancelled: UnsafePointer<Atomic<Bool>>
+  /// Set when the time of the task that runs is up; the same as `stop` while there is no limit.
+  @usableFromInline package var expired: UnsafePointer<Atomic<Bool>>
   @usableFromInline let threadIndex: Int
   @usableFromInline package var bytesIn = 0
   @usableFromInline package var bytesOut = 0
@@ -41,6 +46,7 @@ package struct TaskContextState {
   package init(stop: UnsafePointer<Atomic<Bool>>, cancelled: UnsafePointer<Atomic<Bool>>, threadIndex: Int) {
     self.stop = stop
     self.cancelled = cancelled
+    expired = stop
     self.threadIndex = threadIndex
   }
 }
@@ -64,5 +70,15 @@ extension TaskContext {
       return slot
     }
     return TaskSuspended()
+  }
+
+  /// Lets `body` see the result of a task that has just suspended itself, before anybody else does.
+  package func afterSuspension(_ body: @escaping @Sendable (Slot) -> Void) {
+    guard let work = state.pointee.work else { return }
+    state.pointee.work = AsyncWork {
+      let slot = try await work.run()
+      body(slot)
+      return slot
+    }
   }
 }

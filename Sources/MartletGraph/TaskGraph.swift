@@ -14,6 +14,12 @@ public final class TaskGraph: @unchecked Sendable {
   let traitList: [(task: UInt32, traits: TaskTraits)]
   package let stamp: UInt32
 
+  /// How the order was chosen: an optimiser chooses that of the new graph in the same way.
+  let ordering: GraphOrder
+
+  /// Whether it is only there to be rewritten: it has no order and no dependents, and cannot run.
+  let isDraft: Bool
+
   /// The number of tasks.
   public let count: Int
   /// The bodies by task.
@@ -35,7 +41,7 @@ public final class TaskGraph: @unchecked Sendable {
 
   init(
     columns: consuming TaskColumns, labels: LabelTable, contents: [(task: UInt32, content: TaskContent)],
-    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32
+    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder, isDraft: Bool = false
   ) {
     let count = columns.count
     self.count = count
@@ -43,16 +49,35 @@ public final class TaskGraph: @unchecked Sendable {
     self.labels = labels
     self.contents = contents
     traitList = traits
+    self.ordering = ordering
     cells = columns.cells
     labelNumbers = columns.labels
     dependencyStarts = columns.ends
     dependencies = columns.dependencies
+    self.isDraft = isDraft
+    if isDraft {
+      order = allocated(0)
+      dependentStarts = allocated(0)
+      dependents = allocated(0)
+      self.roots = allocated(0)
+      (rootCount, sinkCount) = (0, 0)
+      self.columns = columns
+      return
+    }
     order = allocated(count)
     dependentStarts = allocated(count + 1)
     dependents = allocated(columns.dependencyCount)
     countDependents(count, columns.dependencies, columns.dependencyCount, dependentStarts)
     depthFirstOrder(count, columns.ends, columns.dependencies, dependentStarts, order)
     fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
+    if ordering == .leastMemory {
+      let shape = OrderShape(
+        count: count, starts: columns.ends, dependencies: columns.dependencies, dependentStarts: dependentStarts,
+        dependents: dependents)
+      if LeastMemoryOrder.search(shape, order) {
+        fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
+      }
+    }
     var (roots, sinks) = (0, 0)
     for task in 0..<count {
       if dependencyStarts[task] == dependencyStarts[task &+ 1] { roots &+= 1 }
@@ -78,10 +103,31 @@ public final class TaskGraph: @unchecked Sendable {
     roots.deallocate()
   }
 
+  /// How many results are alive while one thread runs all tasks in their order.
+  ///
+  /// O(tasks + dependencies).
+  public func liveResults() -> LiveResults {
+    let scratch: UnsafeMutablePointer<UInt32> = allocated(count)
+    defer { scratch.deallocate() }
+    return LiveResults(shape, order, scratch)
+  }
+
+  var shape: OrderShape {
+    OrderShape(
+      count: count, starts: dependencyStarts, dependencies: dependencies, dependentStarts: dependentStarts,
+      dependents: dependents)
+  }
+
   /// The key of a task of this graph.
   public func key(of task: TaskID) -> Key {
     check(task)
     return Key(digest: columns.digests[task.index], label: labels.names[Int(columns.labels[task.index])])
+  }
+
+  /// Where in the program the task was written; nil when that is not known.
+  public func location(of task: TaskID) -> TaskLocation? {
+    check(task)
+    return labels.location(of: columns.labels[task.index])
   }
 
   /// The inputs of a task, in the order in which they were named.

@@ -14,11 +14,14 @@ public struct TaskTraits: Sendable, Hashable {
   public var timeout: Duration?
   /// What the task occupies while it runs.
   public var resources: [ResourceNeed]
+  /// The task takes next to no time and may be run again inside each task that needs its result, which is then not kept:
+  /// an optimiser decides (`GraphPasses.inline`).
+  public var isCheap: Bool
 
   /// Traits of a task.
   public init(
     isSource: Bool = false, estimatedResultBytes: Int = 0, isBlocking: Bool = false, priority: Int16 = 0,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, resources: [ResourceNeed] = []
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, resources: [ResourceNeed] = [], isCheap: Bool = false
   ) {
     self.isSource = isSource
     self.isBlocking = isBlocking
@@ -27,6 +30,7 @@ public struct TaskTraits: Sendable, Hashable {
     self.retry = retry
     self.timeout = timeout
     self.resources = resources
+    self.isCheap = isCheap
   }
 
   /// No traits.
@@ -81,12 +85,15 @@ public struct RetryPolicy: Sendable, Hashable {
 
 /// How the work of a task is given.
 @usableFromInline
-package enum TaskKind: UInt8, Sendable {
+package enum TaskKind: UInt8, Sendable, BitwiseCopyable {
   case literal
   case call
   case closure
+  /// The array of the results of the inputs, in their order, and nothing else: two of the same inputs are equal.
   case gather
   case alias
   /// Nothing but the end of another task, for those that only have to come after it.
   case signal
+  /// A closure whose body leaves a rest that waits without a thread: see `TaskSuspended`.
+  case asynchronous
 }

@@ -6,8 +6,15 @@ protocol BenchSuite {
   static var name: String { get }
   /// What it measures, in a line.
   static var summary: String { get }
+  /// Whether names of files may follow.
+  static var takesFiles: Bool { get }
   /// Measures and prints.
   static func run(_ options: BenchOptions) throws
+}
+
+extension BenchSuite {
+  /// Most suites make their own input.
+  static var takesFiles: Bool { false }
 }
 
 /// What the command line asks for.
@@ -20,6 +27,10 @@ struct BenchOptions {
   var only: String?
   /// Sizes that take no time: to see that everything still runs.
   var isToy = false
+  /// Files to work on.
+  var files: [String] = []
+  /// Whether an order is written out.
+  var printsOrder = false
 }
 
 /// Some measurements of one thing.

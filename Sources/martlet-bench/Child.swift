@@ -10,12 +10,13 @@ struct Child {
   /// The largest resident set.
   let peakKilobytes: Int
 
-  /// Runs `program` with its standard output in the file `output`.
-  static func run(_ program: String, _ arguments: [String], output: String) throws -> Child {
+  /// Runs `program` with its standard output in the file `output`; nil: where this one's goes.
+  static func run(_ program: String, _ arguments: [String], output: String?) throws -> Child {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    if let output { posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644) }
+    fflush(nil)
     var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
     defer { for argument in argv { free(argument) } }
     let start = Double(martlet_monotonic_nanoseconds()) * 1e-9

@@ -109,9 +109,8 @@ struct EngineShape {
     }
   }
 
-  /// Layers whose tasks have three dependencies in the layer before, chosen at random from a fixed seed; and a sum of the
-  /// last layer.
-  static func layers(_ count: Int, _ width: Int) -> EngineShape {
+  /// Three places in a layer of so many tasks for each task of so many layers, from a fixed seed.
+  static func layerPicks(_ count: Int, _ width: Int) -> [Int32] {
     var picks: [Int32] = []
     picks.reserveCapacity(3 * count * width)
     var state: UInt64 = 42
@@ -119,7 +118,13 @@ struct EngineShape {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       picks.append(Int32((state >> 33) % UInt64(width)))
     }
-    let chosen = picks
+    return picks
+  }
+
+  /// Layers whose tasks have three dependencies in the layer before, chosen at random from a fixed seed; and a sum of the
+  /// last layer.
+  static func layers(_ count: Int, _ width: Int) -> EngineShape {
+    let chosen = layerPicks(count, width)
     return EngineShape(name: "layers") {
       var builder = GraphBuilder()
       builder.reserve(tasks: count * width + 1, dependencies: 3 * count * width)

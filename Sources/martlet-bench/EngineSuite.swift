@@ -32,6 +32,23 @@ enum EngineSuite: BenchSuite {
           + padded(all.median / count, 12) + " (" + padded(all.best / count, 0) + ")"
           + padded(floor.median / count, 10) + padded(Double(graphBytes) / count, 11) + "   \(expected)")
     }
+    if options.only ?? "small" == "small" { try runSmall(pool, rounds: options.isToy ? 2 : 20 * rounds) }
+  }
+
+  /// What a run costs that has next to nothing to do.
+  private static func runSmall(_ pool: ThreadPoolExecutor, rounds: Int) throws {
+    var line = "  small runs (chains), ns a run:"
+    for count in [1, 10, 100] {
+      let shape = EngineShape.chain(count)
+      let expected = shape.floor()
+      let (graph, output) = shape.build()
+      let runs = 100
+      let timings = try Timings(rounds: rounds) {
+        for _ in 0..<runs { try check(pool.run(graph, output: output), expected, shape) }
+      }
+      line += " \(count) task\(count == 1 ? "" : "s") \(Int(timings.median / Double(runs)))" + (count < 100 ? "," : "")
+    }
+    print(line)
   }
 
   private static func check(_ value: Int, _ expected: Int, _ shape: EngineShape) throws {

@@ -4,7 +4,12 @@ import Glibc
 @main
 struct MartletBench {
   /// The suites; a new one gets a file of its own and a line here.
-  static var suites: [any BenchSuite.Type] { [EngineSuite.self, MetgSuite.self, CSVSuite.self] }
+  static var suites: [any BenchSuite.Type] {
+    [
+      EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
+      CSVSuite.self,
+    ]
+  }
 
   static func main() {
     do {
@@ -37,11 +42,19 @@ struct MartletBench {
       case "--only":
         guard let name = rest.popFirst() else { throw UsageError(description: "--only needs a name") }
         options.only = name
+      case "--print-order": options.printsOrder = true
       case "--toy": options.isToy = true
       case "--threads": options.threads = try number(argument)
       case "--rounds": options.rounds = try number(argument)
       default:
-        guard suite == nil, let found = suites.first(where: { $0.name == argument }) else {
+        if let chosen = suite {
+          guard chosen.takesFiles, !argument.hasPrefix("-") else {
+            throw UsageError(description: "no option \(argument) of \(chosen.name)\n\(usage)")
+          }
+          options.files.append(argument)
+          continue
+        }
+        guard let found = suites.first(where: { $0.name == argument }) else {
           throw UsageError(description: "no suite or option \(argument)\n\(usage)")
         }
         suite = found

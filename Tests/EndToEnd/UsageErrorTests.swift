@@ -18,7 +18,7 @@ import Testing
     (["count", "--cluster=tcp://h:1"], "--cluster is not there yet"),
     (["count", "--local-cluster", "2"], "--local-cluster is not there yet"),
     (["count", "--encoding", "utf-16", "x.csv"], "--encoding utf-16 is not there yet"),
-    (["count", "--graph", "plan.svg", "x.csv"], "--graph FILE.svg is not there yet"),
+    (["count", "--graph", "plan.png", "x.csv"], "--graph writes FILE.svg or FILE.dot, not 'plan.png'"),
     (["select", "--sort", "a", "x.csv"], "select --sort without --limit is not there yet"),
     (["count", "--thread", "2", "x.csv"], "did you mean --threads?"),
     (["count", "--delimeter", ";", "x.csv"], "did you mean --delimiter?"),

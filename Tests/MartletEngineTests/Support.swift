@@ -87,3 +87,28 @@ func wait(until condition: () -> Bool) {
 
 /// Something that a task throws.
 struct Mistake: Error, Equatable { let number: Int }
+
+extension Executor {
+  /// `run` on a thread of its own. Tests run on Swift's few threads, which the bodies of asynchronous tasks need.
+  func aside(
+    _ graph: TaskGraph, outputs: [AnyNode], options: RunOptions = RunOptions()
+  ) async throws -> RunResults {
+    try await withCheckedThrowingContinuation { continuation in
+      startThread(named: "aside") {
+        continuation.resume(with: Result { try self.run(graph, outputs: outputs, options: options) })
+      }
+    }
+  }
+
+  func aside<Value>(
+    _ graph: TaskGraph, outputs: [Node<Value>], options: RunOptions = RunOptions()
+  ) async throws -> RunResults {
+    try await aside(graph, outputs: outputs.map(\.erased), options: options)
+  }
+
+  func aside<Value>(
+    _ graph: TaskGraph, output: Node<Value>, options: RunOptions = RunOptions()
+  ) async throws -> Value {
+    try await aside(graph, outputs: [output.erased], options: options)[output]
+  }
+}

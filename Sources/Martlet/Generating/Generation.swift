@@ -32,13 +32,15 @@ package struct Generation: Sendable {
     try Array(set.header.utf8).withUnsafeBytes { try output.write($0) }
     let memory = BlockMemory(count: min(set.blockCount, 2 * executor.threads + 30), bytes: set.blockBytes)
     let recorder = isRecorded ? RunRecorder() : nil
+    let scope = recorder?.begin()
+    defer { if let scope { recorder?.end(scope) } }
     var first = 0
     while first < set.blockCount {
       let end = min(set.blockCount, first + Self.window)
       try write(first..<end, memory, output, recorder)
       first = end
     }
-    return recorder?.record(threads: executor.threads)
+    return recorder?.record()
   }
 
   private func write(
@@ -67,9 +69,8 @@ package struct Generation: Sendable {
       written.append(node.erased)
     }
     let graph = builder.build()
-    recorder?.note(graph)
     do {
-      let options = RunOptions(cancellation: progress.cancellation, events: recorder?.log)
+      let options = RunOptions(cancellation: progress.cancellation, events: recorder?.events ?? EventLog.current)
       _ = try executor.run(graph, outputs: written.suffix(1), options: options)
     } catch let failure as TaskFailure {
       throw failure.rootCause

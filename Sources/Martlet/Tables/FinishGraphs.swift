@@ -10,9 +10,8 @@ enum FinishGraphs {
     let graph: TaskGraph
     let node: Node<Value>
 
-    func run(_ executor: any Executor, _ options: RunOptions, _ recorder: RunRecorder?) throws -> Value {
-      recorder?.note(graph)
-      return try executor.run(graph, output: node, options: options)
+    func run(_ executor: any Executor, _ options: RunOptions) throws -> Value {
+      try executor.run(graph, output: node, options: options)
     }
   }
 
@@ -33,7 +32,7 @@ enum FinishGraphs {
   static func frames(_ shards: GroupShards, _ outputs: GroupOutputs) -> Wanted<[TypedFrame]> {
     var builder = GraphBuilder()
     let frames = (0..<shards.count).map { shard in
-      builder.task("finish") { try outputs.frame(shards.frame(shard)) }
+      builder.task("finish") { try outputs.frame(shards.shard(shard)) }
     }
     let all = builder.gather(frames)
     return Wanted(graph: builder.build(), node: all)
@@ -46,10 +45,15 @@ enum FinishGraphs {
     var builder = GraphBuilder()
     var before = builder.literal(0, label: "begin")
     for shard in 0..<shards.count {
-      let text = builder.task("finish", traits: TaskTraits(isSource: true, estimatedResultBytes: 16 << 20)) {
-        OutputText(rows: try outputs.frame(shards.frame(shard)).frame, writer)
+      let text = builder.task("finish", traits: TaskTraits(isSource: true, estimatedResultBytes: 4 << 20)) {
+        let groups = shards.shard(shard)
+        let buffer = ByteBuffer(capacity: 1 << 16)
+        try outputs.write(groups, writer, to: buffer)
+        return OutputText(buffer: buffer, rowCount: groups.count)
       }
-      before = builder.task("write", text, before) { text, before in
+      // The chain comes first among the dependencies: so the depth-first order has each piece behind the piece before, and
+      // not all of them before the first is written.
+      before = builder.task("write", before, text) { before, text in
         try gate.write(text)
         return before + text.rowCount
       }
@@ -86,22 +90,4 @@ struct PlacedGroups: Sendable {
 
 extension OutputText: MemorySized {
   package var residentBytes: Int { buffer.count }
-}
-
-extension OutputText {
-  /// The rows of `frame`, written.
-  init(rows frame: Frame, _ writer: RowWriter) {
-    let buffer = ByteBuffer()
-    let arena = TextArena()
-    let vectors = frame.columns.map { Vector(type: $0.type) }
-    var row = 0
-    while row < frame.rowCount {
-      let rows = row..<min(row + Batch.capacity, frame.rowCount)
-      arena.reset()
-      for (column, vector) in zip(frame.columns, vectors) { column.copy(rows, to: vector, arena: arena) }
-      writer.append(vectors, count: rows.count, to: buffer)
-      row = rows.upperBound
-    }
-    self.init(buffer: buffer, rowCount: frame.rowCount)
-  }
 }

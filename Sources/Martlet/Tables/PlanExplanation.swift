@@ -25,8 +25,7 @@ struct PlanExplanation {
     case .group(let grouping, let input):
       let outputs = grouping.outputs.map { "\($0.expression)" }.joined(separator: ", ")
       let keys = grouping.keys.isEmpty ? "nothing" : grouping.keys.joined(separator: ", ")
-      return [indent + "group by \(keys): \(outputs)\(grouping.isOrdered ? "" : " (unordered)")"]
-        + lines(input, depth: depth + 1)
+      return [indent + "group by \(keys): \(outputs)"] + lines(input, depth: depth + 1)
     case .sort(let keys, let input):
       let order = keys.map { $0.isDescending ? "\($0.column) descending" : $0.column }.joined(separator: ", ")
       return [indent + "sort by \(order)"] + lines(input, depth: depth + 1)

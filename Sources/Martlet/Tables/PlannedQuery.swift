@@ -39,16 +39,17 @@ package final class PlannedQuery {
     ).text
   }
 
-  /// The task graph in Graphviz's language.
-  package func drawing() throws -> String {
-    try pass(physicalPlan(.csv).scan).firstGraph()?.dot() ?? "digraph {}\n"
+  /// The task graph as a picture, or in Graphviz's language.
+  package func drawing(asSVG: Bool) throws -> String {
+    let graph = try pass(physicalPlan(.csv).scan).firstGraph() ?? GraphBuilder().build()
+    return asSVG ? graph.svg() : graph.dot()
   }
 
   /// A pass that is looked at and not run.
   private func pass(_ plan: ScanPlan) -> TablePass {
     TablePass(
       plan: plan, files: files, layout: layout, executor: executor,
-      services: ScanServices(progress: RunProgress(), memory: nil), options: RunOptions(), recorder: nil, gate: nil)
+      services: ScanServices(progress: RunProgress(), memory: nil), options: RunOptions(), gate: nil)
   }
 
   /// Runs the query and writes its result.
@@ -60,22 +61,24 @@ package final class PlannedQuery {
   /// - Throws: `TableError`; `RunCancelled` when `progress` asked for it.
   package func run(
     format: OutputFormat, width: Int, output: any OutputTarget, progress: RunProgress, record: Bool
-  ) throws -> RunReport {
+  ) throws -> TableReport {
     let recorder = record ? RunRecorder() : nil
+    let scope = recorder?.begin()
+    defer { if let scope { recorder?.end(scope) } }
     let runner = QueryRunner(
       files: files, layout: layout, executor: executor, progress: progress,
-      memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)),
+      memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)), endsProcess: options.endsProcess,
       recorder: recorder)
     let writer = ResultWriter(format: format, width: width, output: output)
     progress.totalBytes.store(files.totalBytes ?? 0, ordering: .relaxed)
-    var report = RunReport()
+    var report = TableReport()
     do {
       try settle(runner, writer, format)
     } catch let failure as TaskFailure {
       throw failure.rootCause
     }
     report.notes = notes(runner.account)
-    report.record = recorder?.record(threads: executor.threads)
+    report.record = recorder?.record()
     return report
   }
 
@@ -149,7 +152,7 @@ package final class PlannedQuery {
 }
 
 /// What there is to say of a run that is over.
-package struct RunReport: Sendable {
+package struct TableReport: Sendable {
   /// One line each, for standard error.
   package var notes: [String] = []
   /// What the tasks did and when, where that was recorded.

@@ -21,10 +21,11 @@ final class QueryRunner {
   private let executor: ThreadPoolExecutor
   private let services: ScanServices
   private let options: RunOptions
-  private let recorder: RunRecorder?
   /// For passes whose results are written one after the other: when the output is slow, scans wait for it.
   private let streamingOptions: RunOptions
   private let holdBytes: Int
+  /// Whether what a finished result was made of may be left to the end of the process.
+  private let endsProcess: Bool
 
   /// What a scan takes besides its records, and about what a written range of groups takes.
   private static let streamedPieceBytes = 16 << 20
@@ -40,15 +41,16 @@ final class QueryRunner {
 
   init(
     files: TableFiles, layout: PartitionLayout, executor: ThreadPoolExecutor, progress: RunProgress,
-    memory: MemoryLimit?, recorder: RunRecorder?
+    memory: MemoryLimit?, endsProcess: Bool, recorder: RunRecorder?
   ) {
     self.files = files
+    self.endsProcess = endsProcess
     self.layout = layout
     self.executor = executor
-    self.recorder = recorder
     services = ScanServices(progress: progress, memory: memory)
     options = RunOptions(
-      memoryBudgetBytes: memory?.resultBytes, cancellation: progress.cancellation, events: recorder?.log)
+      memoryBudgetBytes: memory?.resultBytes, cancellation: progress.cancellation,
+      events: recorder?.events ?? EventLog.current)
     var streamingOptions = options
     streamingOptions.memoryBudgetBytes = min(
       options.memoryBudgetBytes ?? .max, (2 * executor.threads + 2) * (layout.partitionBytes + Self.streamedPieceBytes))
@@ -87,7 +89,7 @@ final class QueryRunner {
     let partials = try partials(plan, parts).map { (partial) -> [ColumnStatisticsPartial] in
       if case .statistics(let columns) = partial { columns } else { [] }
     }
-    let summaries = try FinishGraphs.statistics(partials).run(executor, options, recorder)
+    let summaries = try FinishGraphs.statistics(partials).run(executor, options)
     try writer.write(ResultFinisher.statistics(plan.sink.rawSlots.map(plan.name(of:)), summaries))
   }
 
@@ -95,7 +97,7 @@ final class QueryRunner {
     let partials = try partials(plan, parts).map { (partial) -> [TextCountsPartial] in
       if case .frequencies(let columns) = partial { columns } else { [] }
     }
-    let counts = try FinishGraphs.frequencies(partials).run(executor, options, recorder)
+    let counts = try FinishGraphs.frequencies(partials).run(executor, options)
     try writer.write(ResultFinisher.frequencies(plan.sink.rawSlots.map(plan.name(of:)), counts, top: top))
   }
 
@@ -131,7 +133,7 @@ final class QueryRunner {
     let pass = TablePass(
       plan: plan, files: files, layout: layout, executor: executor, services: services,
       options: gate == nil ? options : streamingOptions,
-      recorder: recorder, gate: gate)
+      gate: gate)
     services.progress.totalPartitions.store(pass.knownPartitions, ordering: .relaxed)
     let parts = try pass.run()
     account = ScanAccount()
@@ -160,21 +162,22 @@ final class QueryRunner {
     let groups = GroupPlan(
       partials,
       options: GroupFinishOptions(
-        // Merging is sorting here, so that the order of the keys costs nothing, and any order will do for `unordered`.
         names: finish.keyNames + finish.slots.map(\.name), keyTypes: finish.keyTypes),
       reader: ParsedKeyCells())
-    let placed = try FinishGraphs.placing(groups, parts: partials.count).run(executor, options, recorder)
+    let placed = try FinishGraphs.placing(groups, parts: partials.count).run(executor, options)
     let outputs = GroupOutputs(finish)
     if !finish.sort.isEmpty || finish.limit != nil || writer.needsWholeResult {
-      let frames = try FinishGraphs.frames(placed.shards, outputs).run(executor, options, recorder)
+      let frames = try FinishGraphs.frames(placed.shards, outputs).run(executor, options)
       try writer.write(try TypedFrame.joining(frames).sorted(by: finish.sort, limit: finish.limit))
       return
     }
     let rows = RowWriter(
       format: writer.format, names: outputs.names, types: try outputs.types(keyTypes: placed.keyTypes))
     let gate = writer.gate(rows, holdBytes: nil)
-    _ = try FinishGraphs.written(placed.shards, outputs, rows, gate).run(executor, streamingOptions, recorder)
+    _ = try FinishGraphs.written(placed.shards, outputs, rows, gate).run(executor, streamingOptions)
     try gate.finish()
+    // The shards hold everything there is. Not before here: a run that fails may be repeated.
+    if endsProcess { _ = Unmanaged.passRetained(placed.shards) }
   }
 
   private func rowWriter(_ plan: ScanPlan) throws(TableError) -> RowWriter {

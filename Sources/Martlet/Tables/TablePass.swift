@@ -11,7 +11,6 @@ struct TablePass {
   let executor: any Executor
   let services: ScanServices
   let options: RunOptions
-  let recorder: RunRecorder?
   /// Takes written records in their order; nil for plans that write none.
   let gate: OutputGate?
 
@@ -25,7 +24,6 @@ struct TablePass {
       let partitions = cursor.nextRound()
       if partitions.isEmpty { break }
       let round = graph(partitions, after: chain, merging: whole)
-      recorder?.note(round.graph)
       let results = try executor.run(
         round.graph, outputs: round.tree.parts.map(\.erased) + [round.chain.erased], options: options)
       whole = round.tree.map { results[$0] }
@@ -99,7 +97,8 @@ struct TablePass {
     guard let before else {
       return builder.task("write", linked) { try gate.take($0.result) }
     }
-    return builder.task("write", linked, before) { [sink = plan.sink] linked, before in
+    // The chain comes first, so that the depth-first order writes each partition before it scans the next but one.
+    return builder.task("write", before, linked) { [sink = plan.sink] before, linked in
       try ScanResult.merge([before, try gate.take(linked.result)], sink: sink)
     }
   }

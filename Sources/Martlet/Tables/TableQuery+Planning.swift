@@ -24,10 +24,10 @@ extension TableQuery {
       if !sort.isEmpty { plan = .sort(sort, plan) }
       plan = projected(plan)
       return limit.map { .limit($0, plan) } ?? plan
-    case .group(let keys, let aggregates, let sort, let limit, let isOrdered):
+    case .group(let keys, let aggregates, let sort, let limit):
       var outputs: [OutputColumn] = []
       for list in aggregates { outputs += try OutputColumn.parse(list: list, place: "--agg") }
-      plan = .group(Grouping(keys: keys, outputs: outputs, isOrdered: isOrdered), plan)
+      plan = .group(Grouping(keys: keys, outputs: outputs), plan)
       if !sort.isEmpty { plan = .sort(sort, plan) }
       return limit.map { .limit($0, plan) } ?? plan
     }

@@ -35,8 +35,8 @@ package struct TableQuery: Hashable, Sendable {
     case frequencies(top: Int)
     /// The records; with `sort` only together with `limit`.
     case select(sort: [SortKey], limit: Int?)
-    /// A row a group. `aggregates` has an entry for each `--agg`, each a list of expressions.
-    case group(by: [String], aggregates: [String], sort: [SortKey], limit: Int?, isOrdered: Bool)
+    /// A row a group, ordered by the keys without `sort`. `aggregates` has an entry for each `--agg`, each a list of expressions.
+    case group(by: [String], aggregates: [String], sort: [SortKey], limit: Int?)
   }
 }
 

@@ -10,6 +10,9 @@ package struct ExecutionOptions: Sendable {
   package var partitionBytes: Int?
   /// The resident set to stay below; nil for no limit.
   package var memoryBytes: Int?
+  /// Whether the process ends with the run: then the system takes the memory of a large result back at once, and it is
+  /// not freed piece by piece.
+  package var endsProcess = false
 
   package init() {}
 }
@@ -30,6 +33,17 @@ package final class RunProgress: Sendable {
   package let cancellation = CancellationSource()
 
   package init() {}
+
+  /// How far it is, as a line.
+  package func line(elapsedSeconds: Double) -> ProgressLine {
+    var line = ProgressLine()
+    line.bytes = bytes.load(ordering: .relaxed)
+    line.totalBytes = totalBytes.load(ordering: .relaxed)
+    line.partitions = partitions.load(ordering: .relaxed)
+    line.totalPartitions = totalPartitions.load(ordering: .relaxed)
+    line.elapsedSeconds = elapsedSeconds
+    return line
+  }
 
   /// Stops the run.
   package func cancel() { cancellation.cancel() }

@@ -9,15 +9,26 @@ public final class EventLog: @unchecked Sendable {
   // Sendable: `rings` and `free` are used under `lock`; a ring has one writer, because it is handed to one at a time, and
   // one reader, because reading is done under `reading`.
 
+  /// The log of the scope that this code runs in: the default of `RunOptions.events`. Tasks see the log of their run, so runs
+  /// that they start are logged with it.
+  @TaskLocal public static var current: EventLog?
+
   private let capacity: Int
+  package let observer: (any RunObserver)?
   private let lock = Lock()
   private let reading = Lock()
   private var rings: [EventRing] = []
   private var free: [EventRing] = []
+  private var smallFree: [EventRing] = []
+  /// What a ring for few events holds.
+  private static let smallCapacity = 64
+  private var runs = 0
 
-  /// - Parameter capacityPerThread: How many events a thread can have unread; rounded up to a power of two. An event
-  ///   takes 48 bytes.
-  public init(capacityPerThread: Int = 1 << 14) {
+  /// - Parameters:
+  ///   - capacityPerThread: How many events a thread can have unread; rounded up to a power of two. An event takes 48 bytes.
+  ///   - observer: Is told of the runs that write to this log.
+  public init(capacityPerThread: Int = 1 << 14, observer: (any RunObserver)? = nil) {
+    self.observer = observer
     var capacity = 2
     while capacity < min(capacityPerThread, 1 << 24) { capacity *= 2 }
     self.capacity = capacity
@@ -36,12 +47,39 @@ public final class EventLog: @unchecked Sendable {
     lock.withLock { rings.reduce(0) { $0 + $1.droppedCount } }
   }
 
+  /// Carries out a run that writes to this log: tells the observer, and makes the log that of the scope.
+  func observing<Result>(
+    _ graph: TaskGraph, outputs: [AnyNode], threads: Int, _ body: () throws -> Result
+  ) throws -> Result {
+    guard let observer else { return try EventLog.$current.withValue(self, operation: body) }
+    let number = lock.withLock {
+      runs += 1
+      return runs
+    }
+    for output in outputs { graph.check(output) }
+    let run = ObservedRun(
+      number: number, graph: graph, outputs: outputs.map(\.id), taskCount: NeededTasks(graph, for: outputs).count,
+      threads: threads, begin: martlet_monotonic_nanoseconds())
+    observer.runBegan(run)
+    do {
+      let result = try EventLog.$current.withValue(self, operation: body)
+      observer.runEnded(run, at: martlet_monotonic_nanoseconds(), error: nil)
+      return result
+    } catch {
+      observer.runEnded(run, at: martlet_monotonic_nanoseconds(), error: error)
+      throw error
+    }
+  }
+
   /// A ring for one writer, until it is given back. Nil when there are 65,535 writers already.
-  func claim() -> EventRing? {
+  ///
+  /// - Parameter isSmall: The writer is one of very many and has few events.
+  func claim(isSmall: Bool = false) -> EventRing? {
     lock.withLock {
-      if let ring = free.popLast() { return ring }
+      if let ring = isSmall ? smallFree.popLast() : free.popLast() { return ring }
       guard rings.count < Int(UInt16.max) else { return nil }
-      let ring = EventRing(thread: UInt16(rings.count), capacity: capacity)
+      let size = isSmall ? min(capacity, EventLog.smallCapacity) : capacity
+      let ring = EventRing(thread: UInt16(rings.count), capacity: size, isSmall: isSmall)
       rings.append(ring)
       return ring
     }
@@ -49,6 +87,6 @@ public final class EventLog: @unchecked Sendable {
 
   /// Gives a ring back; its events stay for the reader. The lock passes the writer's part on to the next one.
   func release(_ ring: EventRing) {
-    lock.withLock { free.append(ring) }
+    lock.withLock { if ring.isSmall { smallFree.append(ring) } else { free.append(ring) } }
   }
 }

@@ -8,6 +8,8 @@ final class EventRing: @unchecked Sendable {
   // reader; `EventLog` sees to it that there is one of each.
 
   let thread: UInt16
+  /// Whether it is for one of very many writers.
+  let isSmall: Bool
   private let buffer: UnsafeMutablePointer<TaskEvent>
   private let mask: Int
   /// The number of events read so far; written by the reader.
@@ -21,8 +23,9 @@ final class EventRing: @unchecked Sendable {
   private let lines: CacheLines
 
   /// - Parameter capacity: A power of two.
-  init(thread: UInt16, capacity: Int) {
+  init(thread: UInt16, capacity: Int, isSmall: Bool = false) {
     self.thread = thread
+    self.isSmall = isSmall
     mask = capacity - 1
     buffer = .allocate(capacity: capacity)
     lines = CacheLines(3)

@@ -8,8 +8,12 @@ public struct TaskEvent: Sendable, BitwiseCopyable {
     case taskStarted
     /// The task has given its result.
     case taskEnded
-    /// The task threw.
+    /// The task threw, and with it the run fails.
     case taskFailed
+    /// An attempt of the task failed; another one follows.
+    case taskRetried
+    /// The task waits without a thread from here on: it is started once more, under a number that is no thread's.
+    case taskSuspended
   }
 
   /// When, in nanoseconds of the monotonic clock.
@@ -26,7 +30,8 @@ public struct TaskEvent: Sendable, BitwiseCopyable {
   public let label: UInt32
   /// Which graph the task belongs to: the same for all events of one graph.
   public let graph: UInt32
-  /// Which thread it ran on: numbered from 0 within the log. Events of one number never overlap.
+  /// Which thread it ran on: numbered from 0 within the log. Events of one number never overlap, but for those of a task
+  /// that runs a graph. While asynchronous tasks wait, each has a number of its own.
   public let thread: UInt16
   /// What happened.
   public let kind: Kind

@@ -11,15 +11,17 @@ final class SourceGate: @unchecked Sendable {
   /// Estimates of the graph's sources, by task.
   private let estimates: [UInt32: Int]
   private let ranks: [UInt32: UInt32]
-  /// A binary heap: rank in the upper half, task in the lower.
-  private var waiting: [UInt64] = []
+  /// Rank in the upper half, task in the lower.
+  private var waiting = ReadyHeap()
   /// The estimates of the sources that run.
   private var reserved = 0
-  /// The threads in this run that run a task or look for one.
+  /// The threads in this run that run a task or look for one, and the tasks that are away from the lanes.
   private var busy = 0
   private let waitingCount = Atomic<Int>(0)
   /// What `waiting`'s first and the running sources will take.
   private let wantedBytes = Atomic<Int>(0)
+  /// Whether nothing but sources is left, because the last task that was away came back.
+  private let isDue = Atomic<Bool>(false)
 
   /// Nil when no needed task is a source.
   init?(_ graph: TaskGraph, _ ledger: MemoryLedger, isNeeded: (Int) -> Bool) {
@@ -42,18 +44,26 @@ final class SourceGate: @unchecked Sendable {
   /// A source has become ready.
   func offer(_ task: UInt32) {
     lock.withLock {
-      waiting.append(UInt64(ranks[task]!) << 32 | UInt64(task))
-      var place = waiting.count - 1
-      while place > 0, waiting[place] < waiting[(place - 1) / 2] {
-        waiting.swapAt(place, (place - 1) / 2)
-        place = (place - 1) / 2
-      }
+      waiting.insert(UInt64(ranks[task]!) << 32 | UInt64(task))
       publish()
     }
   }
 
-  /// A thread that was idle begins to look for work.
-  func enter() { lock.withLock { busy += 1 } }
+  /// A thread that was idle begins to look for work, or a task leaves the lanes: it will come back.
+  func enter() {
+    lock.withLock {
+      busy += 1
+      publish()
+    }
+  }
+
+  /// A task that was away has ended or is ready again, and what follows from that is where threads find it.
+  func cameBack() {
+    lock.withLock {
+      busy -= 1
+      publish()
+    }
+  }
 
   /// A thread found nothing else to do. It gets a source, or is idle from now on (-1).
   func takeOrIdle() -> Int {
@@ -81,7 +91,8 @@ final class SourceGate: @unchecked Sendable {
   /// Whether an idle thread should come and ask. May be a moment old; who frees memory wakes a sleeping thread.
   var looksOpen: Bool {
     waitingCount.load(ordering: .relaxed) > 0
-      && ledger.liveBytes + wantedBytes.load(ordering: .relaxed) <= ledger.budget
+      && (isDue.load(ordering: .relaxed)
+        || ledger.liveBytes + wantedBytes.load(ordering: .relaxed) <= ledger.budget)
   }
 
   private func fits(_ entry: UInt64) -> Bool {
@@ -89,21 +100,7 @@ final class SourceGate: @unchecked Sendable {
   }
 
   private func take() -> Int {
-    let task = UInt32(truncatingIfNeeded: waiting[0])
-    let last = waiting.removeLast()
-    if !waiting.isEmpty {
-      waiting[0] = last
-      var place = 0
-      while true {
-        var least = place
-        for child in [2 * place + 1, 2 * place + 2] where child < waiting.count && waiting[child] < waiting[least] {
-          least = child
-        }
-        if least == place { break }
-        waiting.swapAt(place, least)
-        place = least
-      }
-    }
+    let task = UInt32(truncatingIfNeeded: waiting.removeFirst())
     reserved += estimates[task]!
     publish()
     return Int(task)
@@ -113,5 +110,6 @@ final class SourceGate: @unchecked Sendable {
     waitingCount.store(waiting.count, ordering: .relaxed)
     let next = waiting.first.map { estimates[UInt32(truncatingIfNeeded: $0)]! } ?? 0
     wantedBytes.store(reserved + next, ordering: .relaxed)
+    isDue.store(busy == 0 && !waiting.isEmpty, ordering: .relaxed)
   }
 }

@@ -119,8 +119,12 @@ final class Crew: @unchecked Sendable {
   private func work(lane: Int) {
     while true {
       if let run = join() {
-        run.work(lane: lane, crew: self)
-        leave(run)
+        if let events = run.options.events {
+          EventLog.$current.withValue(events) { run.work(lane: lane, crew: self) }
+        } else {
+          run.work(lane: lane, crew: self)
+        }
+        run.leave()
       } else if waitForRun() {
         return
       }
@@ -135,15 +139,6 @@ final class Crew: @unchecked Sendable {
         return run
       }
       return nil
-    }
-  }
-
-  private func leave(_ run: RunState) {
-    // Releases what this thread did; the caller acquires it when it waits for zero.
-    if run.inside.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0,
-      run.stop.pointee.load(ordering: .relaxed)
-    {
-      run.wakeCaller()
     }
   }
 

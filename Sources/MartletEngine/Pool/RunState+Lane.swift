@@ -19,22 +19,48 @@ struct LaneState {
   /// A task with very many dependencies, and how many of them have ended here and were not counted down yet.
   var crowded = -1
   var crowdedEnded: Int32 = 0
+  /// The time limit of the task that runs.
+  var timed: TimedAttempt?
+  /// Ready tasks for the desk.
+  var held: [UInt32] = []
 }
 
 extension RunState {
+  /// Works on the run until it ends, as lane 0.
+  func workAsCaller(_ crew: Crew) {
+    if isInOrder, workInOrder() { return }
+    work(lane: 0, crew: crew)
+  }
+
   /// Works on the run until it ends, or, on a worker, until there has been nothing to do for some time.
   ///
   /// - Parameter lane: 0 for the caller; every lane has one thread at a time.
   func work(lane: Int, crew: Crew) {
+    let isObserved = options.events != nil || ledger != nil || control != nil || desk.isOrdered
+    if isObserved { workObserved(lane, crew) } else { workPlain(lane, crew) }
+  }
+
+  @inline(never)
+  private func workPlain(_ lane: Int, _ crew: Crew) { work(lane, crew, isObserved: false) }
+
+  @inline(never)
+  private func workObserved(_ lane: Int, _ crew: Crew) { work(lane, crew, isObserved: true) }
+
+  /// - Parameter isObserved: Whether tasks have to do with more than their dependencies. A constant where this is inlined, so
+  ///   that runs without such tasks pay nothing for the others.
+  @inline(__always)
+  private func work(_ lane: Int, _ crew: Crew, isObserved: Bool) {
     let (graph, slots, pending, uses, stop, cancelled) = (graph, slots, pending, uses, stop, cancelled)
     let (dependencyStarts, dependencies) = (graph.dependencyStarts, graph.dependencies)
     let (dependentStarts, dependents, cells) = (graph.dependentStarts, graph.dependents, graph.cells)
     let deque = deques[lane]
     let sleepers = crew.sleepers
     let callerSleeps = callerSleeps
-    let ring = options.events?.claim()
-    let isObserved = ring != nil || ledger != nil
+    let ring = isObserved ? options.events?.claim() : nil
+    let deskTasks = deskTasks
     defer { if let ring { options.events?.release(ring) } }
+    let before = CurrentSource.enter(scope)
+    defer { CurrentSource.leave(before) }
     var contextState = TaskContextState(
       stop: UnsafePointer(stop), cancelled: UnsafePointer(cancelled), threadIndex: lane)
     var state = LaneState()
@@ -42,7 +68,9 @@ extension RunState {
     withUnsafeMutablePointer(to: &contextState) { contextState in
       while true {
         if hand < 0 {
-          hand = deque.pop()
+          // What the desk has comes first: others may wait for it, and for what it occupies.
+          if deskTasks.pointee.load(ordering: .relaxed) > 0 { hand = desk.take() }
+          if hand < 0 { hand = deque.pop() }
           if hand < 0 {
             if state.nextRoot < state.rootEnd {
               hand = Int(roots[state.nextRoot])
@@ -75,17 +103,17 @@ extension RunState {
         }
         let firstInput = Int(dependencyStarts[task])
         let endInput = Int(dependencyStarts[task &+ 1])
-        if isObserved { begin(task, ring, contextState) }
+        if isObserved { state.timed = begin(task, ring, contextState) }
         do {
           try cells[task].run(
             TaskInputs(slots: slots, ids: dependencies + firstInput, count: endInput &- firstInput, uses: uses),
             TaskContext(contextState), slots + task)
+          if isObserved { try ended(task, &state.timed, ring, contextState) }
         } catch {
-          if isObserved { ended(task, .taskFailed, ring, contextState) }
-          fail(task, error)
-          return
+          if !caught(task, error, &state.timed, ring, contextState, isAway: false) { return }
+          hand = -1
+          continue
         }
-        if isObserved { ended(task, .taskEnded, ring, contextState) }
         state.finished &+= 1
 
         place = firstInput
@@ -131,9 +159,8 @@ extension RunState {
           martlet_prefetch(cells + dependent)
           martlet_prefetch(dependents + Int(dependentStarts[dependent]))
           martlet_prefetch(dependencies + Int(dependencyStarts[dependent]))
-          if isObserved, let gate, gate.holds(UInt32(truncatingIfNeeded: dependent)) {
-            gate.offer(UInt32(truncatingIfNeeded: dependent))
-            isPushed = true
+          if isObserved, isHeld(dependent) {
+            state.held.append(UInt32(truncatingIfNeeded: dependent))
             continue
           }
           if hand >= 0 {
@@ -144,6 +171,7 @@ extension RunState {
           }
           hand = dependent
         }
+        if isObserved, !state.held.isEmpty { offerHeld(&state, keeping: hand < 0 ? 1 : 0) }
         if isPushed {
           // Before the look at who sleeps: `README.md`, section "Parking".
           crew.orderPushes()
@@ -168,11 +196,9 @@ extension RunState {
         state.isIdle = false
       }
       if state.crowdedEnded > 0, settle(&state) {
-        if let gate, gate.holds(UInt32(state.crowded)) {
-          gate.offer(UInt32(state.crowded))
-        } else {
-          return state.crowded
-        }
+        if !isHeld(state.crowded) { return state.crowded }
+        state.held.append(UInt32(state.crowded))
+        offerHeld(&state, keeping: 1)
       }
       let task = tryFindWork(lane, &state)
       if task >= 0 {
@@ -182,12 +208,17 @@ extension RunState {
       }
       if let gate {
         let source = gate.takeOrIdle()
-        if source >= 0 { return source }
+        if source >= 0 {
+          if !desk.isFor(source) { return source }
+          serve(desk.offer(CollectionOfOne(UInt32(source))), keeping: 1)
+          continue
+        }
         state.isIdle = true
       }
       // Wait. The count of finished tasks is told only now and then: its line moves between the processors.
       while true {
-        if spins & 15 == 15 || spins > crew.spinLimit {
+        // At once where nobody else can have work: then this was the last.
+        if spins & 15 == 15 || spins > crew.spinLimit || spins == 0 && inside.pointee.load(ordering: .relaxed) == 0 {
           if state.finished > 0 {
             tell(state.finished)
             state.finished = 0
@@ -211,6 +242,10 @@ extension RunState {
   }
 
   private func tryFindWork(_ lane: Int, _ state: inout LaneState) -> Int {
+    if deskTasks.pointee.load(ordering: .relaxed) > 0 {
+      let task = desk.take()
+      if task >= 0 { return task }
+    }
     if let task = state.backlog.popLast() {
       // Put half a deque of it where others can see it.
       var room = 512
@@ -263,8 +298,9 @@ extension RunState {
   /// Makes a ready task known while the hand is full.
   @inline(never)
   private func announce(_ task: Int, _ lane: Int, _ state: inout LaneState, _ crew: Crew) {
-    if let gate, gate.holds(UInt32(task)) {
-      gate.offer(UInt32(task))
+    if isHeld(task) {
+      state.held.append(UInt32(task))
+      offerHeld(&state, keeping: 0)
     } else if !deques[lane].push(UInt32(task)) {
       state.backlog.append(UInt32(task))
     }
@@ -275,7 +311,7 @@ extension RunState {
   }
 
   @inline(never)
-  private func wakeSomebody(_ crew: Crew) {
+  func wakeSomebody(_ crew: Crew) {
     if callerSleeps.pointee.load(ordering: .relaxed) == 1 {
       wakeCaller()
     } else {
@@ -283,45 +319,9 @@ extension RunState {
     }
   }
 
-  // MARK: Budget and events
-
+  /// Offers the ready tasks that the lane does not pass on by itself.
   @inline(never)
-  private func begin(_ task: Int, _ ring: EventRing?, _ context: UnsafeMutablePointer<TaskContextState>) {
-    context.pointee.bytesIn = 0
-    context.pointee.bytesOut = 0
-    ring?.append(event(task, .taskStarted, ring, nil, 0))
-  }
-
-  @inline(never)
-  private func ended(
-    _ task: Int, _ kind: TaskEvent.Kind, _ ring: EventRing?, _ context: UnsafeMutablePointer<TaskContextState>
-  ) {
-    let bytes = kind == .taskEnded ? slots[task].residentBytes : 0
-    ring?.append(event(task, kind, ring, context, bytes))
-    // First the result, then the estimate: counted twice for a moment, never not at all.
-    if kind == .taskEnded { ledger?.add(task, bytes: bytes) }
-    gate?.finished(UInt32(truncatingIfNeeded: task))
-  }
-
-  private func event(
-    _ task: Int, _ kind: TaskEvent.Kind, _ ring: EventRing?, _ context: UnsafeMutablePointer<TaskContextState>?,
-    _ resultBytes: Int
-  ) -> TaskEvent {
-    TaskEvent(
-      nanoseconds: martlet_monotonic_nanoseconds(), bytesIn: context?.pointee.bytesIn ?? 0,
-      bytesOut: context?.pointee.bytesOut ?? 0, resultBytes: resultBytes,
-      task: TaskID(rawValue: UInt32(truncatingIfNeeded: task)), label: graph.labelNumbers[task], graph: graph.stamp,
-      thread: ring?.thread ?? 0, kind: kind)
-  }
-
-  @inline(never)
-  private func dropped(_ task: Int, _ crew: Crew) {
-    guard let ledger else { return }
-    ledger.drop(task)
-    guard let gate, gate.looksOpen else { return }
-    crew.orderPushes()
-    if callerSleeps.pointee.load(ordering: .relaxed) == 1 || crew.sleepers.pointee.load(ordering: .relaxed) > 0 {
-      wakeSomebody(crew)
-    }
+  private func offerHeld(_ state: inout LaneState, keeping kept: Int) {
+    offer(&state.held, keeping: kept)
   }
 }

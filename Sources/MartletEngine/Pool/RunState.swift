@@ -20,27 +20,39 @@ final class RunState: @unchecked Sendable {
   let roots: UnsafeMutablePointer<UInt32>
   let rootCount: Int
   private let ownsRoots: Bool
+  /// Ready tasks that come to the desk first.
+  private let heldRoots: [UInt32]
   let rootCursor: UnsafeMutablePointer<Atomic<Int>>
   /// How many tasks have not ended, as far as the threads have told.
   let remaining: UnsafeMutablePointer<Atomic<Int>>
-  /// Set when the run ends early.
+  /// Cancelled when the run ends early; what its tasks start is to end with it.
+  let scope = CancellationSource()
+  /// The flag of `scope`.
   let stop: UnsafeMutablePointer<Atomic<Bool>>
   /// The flag of the options' source, or else `stop` once more.
   let cancelled: UnsafeMutablePointer<Atomic<Bool>>
-  /// How many workers (the caller not counted) are in this run.
+  /// How many workers (the caller not counted), threads for blocking tasks and Swift tasks are in this run.
   let inside: UnsafeMutablePointer<Atomic<Int>>
   /// 1 while the caller sleeps or is about to.
   let callerSleeps: UnsafeMutablePointer<Atomic<UInt32>>
   let ledger: MemoryLedger?
   let gate: SourceGate?
+  let control: TaskControl?
+  let desk: Desk
+  /// How many tasks a lane would find at the desk.
+  let deskTasks: UnsafeMutablePointer<Atomic<Int>>
+  /// Whether one thread runs all tasks in the static order, until one is asynchronous.
+  let isInOrder: Bool
   let options: RunOptions
+  let needed: NeededTasks?
+  let crew: Crew
   private let lines: CacheLines
-  private let needed: NeededTasks?
   /// The numbers of the outputs, ascending.
   private let outputs: [UInt32]
-  private let crew: Crew
+  /// The source of the task that this run is part of.
+  private let outer: CancellationSource?
   private let failing = Lock()
-  private var failure: (task: Int, error: any Error)?
+  private var failure: (task: Int, error: any Error, attempts: Int)?
 
   /// A slot and two counts.
   private static let bytesPerTask = MemoryLayout<Slot>.stride + 8
@@ -68,7 +80,9 @@ final class RunState: @unchecked Sendable {
     lines = CacheLines(5 + lanes)
     rootCursor = lines.atomic(0, 0)
     remaining = lines.atomic(1, needed?.count ?? count)
-    stop = lines.atomic(2, false)
+    deskTasks = lines.atomic(2, 0)
+    stop = scope.flag
+    outer = CurrentSource.value
     inside = lines.atomic(3, 0)
     callerSleeps = lines.atomic(4, 0)
     cancelled = options.cancellation?.flag ?? stop
@@ -77,37 +91,51 @@ final class RunState: @unchecked Sendable {
 
     slots = crew.takeMemory(bytes: count * RunState.bytesPerTask).bindMemory(to: Slot.self, capacity: count)
     slots.initialize(repeating: Slot(), count: count)
-    let counts = UnsafeMutableRawPointer(slots + count).bindMemory(to: Int32.self, capacity: 2 * count)
-    RunState.count(graph, needed, pending: counts, uses: counts + count)
-    for output in outputs { counts[count + output.id.index] &+= 1 }
-    pending = UnsafeMutableRawPointer(counts).assumingMemoryBound(to: Atomic<Int32>.self)
-    uses = UnsafeMutableRawPointer(counts + count).assumingMemoryBound(to: Atomic<Int32>.self)
-
     let isNeeded = { (task: Int) in needed?.isNeeded[task] ?? true }
     ledger = options.memoryBudgetBytes.map { MemoryLedger(budget: $0, tasks: count) }
     gate = ledger.flatMap { SourceGate(graph, $0, isNeeded: isNeeded) }
-    if needed == nil, gate == nil {
-      roots = graph.roots
-      rootCount = graph.rootCount
-      ownsRoots = false
+    control = graph.tasksWithTraits.isEmpty ? nil : TaskControl(graph, options, isSerial: false, isNeeded: isNeeded)
+    let (hasPriorities, hasHeldTasks) = (control?.hasPriorities ?? false, control?.hasHeldTasks ?? false)
+    isInOrder = (lanes == 1 || count == 1) && gate == nil && !hasPriorities && !hasHeldTasks
+    desk = Desk(
+      graph, control, gate, isOrdered: lanes == 1 || hasPriorities, options: options, visible: deskTasks, inside: inside
+    )
+
+    let counts = UnsafeMutableRawPointer(slots + count).bindMemory(to: Int32.self, capacity: 2 * count)
+    pending = UnsafeMutableRawPointer(counts).assumingMemoryBound(to: Atomic<Int32>.self)
+    uses = UnsafeMutableRawPointer(counts + count).assumingMemoryBound(to: Atomic<Int32>.self)
+    RunState.count(graph, needed, pending: counts, uses: counts + count)
+    for output in outputs { counts[count + output.id.index] &+= 1 }
+
+    if isInOrder {
+      (roots, rootCount, ownsRoots, heldRoots) = (graph.roots, 0, false, [])
+    } else if needed == nil, gate == nil, control == nil {
+      (roots, rootCount, ownsRoots, heldRoots) = (graph.roots, graph.rootCount, false, [])
     } else {
       roots = .allocate(capacity: max(1, graph.rootCount))
       ownsRoots = true
       var written = 0
+      var held: [UInt32] = []
       for place in 0..<graph.rootCount where isNeeded(Int(graph.roots[place])) {
         let task = graph.roots[place]
         if let gate, gate.holds(task) {
           gate.offer(task)
+        } else if desk.isFor(Int(task)) {
+          held.append(task)
         } else {
           roots[written] = task
           written += 1
         }
       }
       rootCount = written
+      heldRoots = held
     }
   }
 
   deinit {
+    // Acquires what all threads did here; pairs with `leave` and `callerLeaves`. Counting references has done so already, but
+    // the thread sanitizer does not see that, and the memory goes to the next run.
+    _ = inside.pointee.load(ordering: .acquiring)
     crew.giveMemory(slots, bytes: graph.count * RunState.bytesPerTask)
     if ownsRoots { roots.deallocate() }
     for lane in 0..<lanes { deques[lane].deallocate() }
@@ -137,10 +165,30 @@ final class RunState: @unchecked Sendable {
     }
   }
 
+  /// Offers what is ready from the start and not among the roots.
+  func begin() {
+    if !heldRoots.isEmpty { serve(desk.offer(heldRoots)) }
+  }
+
+  /// The caller is about to let go of the run.
+  func callerLeaves() { inside.pointee.wrappingAdd(0, ordering: .releasing) }
+
+  /// A thread (not the caller's) or a Swift task leaves the run. Releases what it did; the caller acquires it when it waits
+  /// for zero.
+  func leave() {
+    // Sequentially consistent, like the change of `stop` and the caller's look at `inside`: one sees the other.
+    if inside.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0,
+      stop.pointee.load(ordering: .sequentiallyConsistent)
+    {
+      wakeCaller()
+    }
+  }
+
   /// Whether a thread that looked now would find something to do. May be a moment old.
   func hasVisibleWork() -> Bool {
     if stop.pointee.load(ordering: .relaxed) { return false }
     if rootCursor.pointee.load(ordering: .relaxed) < rootCount { return true }
+    if deskTasks.pointee.load(ordering: .relaxed) > 0 { return true }
     for lane in 0..<lanes where !deques[lane].isEmpty { return true }
     return gate?.looksOpen ?? false
   }
@@ -157,19 +205,44 @@ final class RunState: @unchecked Sendable {
 
   /// Ends the run early.
   func end() {
-    stop.pointee.store(true, ordering: .sequentiallyConsistent)
+    scope.cancel()
+    desk.close()
+    // The exchange in there comes after the changes that the caller waits for.
     wakeCaller()
   }
 
-  /// A task threw. Of several that do so at the same time, the one with the lowest number is reported; but those that only
-  /// noticed that they should stop come last.
-  func fail(_ task: Int, _ error: any Error) {
+  /// Ends the run when one of the sources is cancelled that it has to obey.
+  ///
+  /// - Returns: For `disobey`.
+  func obey() -> (cancellation: Int, outer: Int)? {
+    if options.cancellation == nil, outer == nil { return nil }
+    let end: @Sendable () -> Void = { [weak self] in self?.end() }
+    return (options.cancellation?.onCancel(end) ?? 0, outer?.onCancel(end) ?? 0)
+  }
+
+  /// Cancelling no longer concerns this run.
+  func disobey(_ registrations: (cancellation: Int, outer: Int)?) {
+    guard let registrations else { return }
+    options.cancellation?.remove(registrations.cancellation)
+    outer?.remove(registrations.outer)
+  }
+
+  /// Whether nobody wants the results, as opposed to: they cannot be had.
+  private var isCancelledFromOutside: Bool {
+    options.cancellation?.isCancelled ?? false || outer?.isCancelled ?? false
+  }
+
+  /// A task threw for good. Of several that do so at the same time, the one with the lowest number is reported; but those
+  /// that only noticed that they should stop come last, and what is thrown after the run was cancelled does not count.
+  func fail(_ task: Int, _ error: any Error, attempts: Int) {
     failing.withLock {
       if let failure {
         let (was, isNow) = (failure.error is CancellationError, error is CancellationError)
         if was == isNow ? failure.task <= task : isNow { return }
+      } else if isCancelledFromOutside {
+        return
       }
-      failure = (task, error)
+      failure = (task, error, attempts)
     }
     end()
   }
@@ -200,16 +273,25 @@ final class RunState: @unchecked Sendable {
   /// What the run gave, or why it gave nothing. Called once, when no other thread runs a task of it.
   func results(_ outputs: [AnyNode]) throws -> RunResults {
     if let failure = failing.withLock({ self.failure }) {
-      if failure.error is CancellationError, options.cancellation?.isCancelled ?? false { throw failure.error }
-      throw TaskFailure(
-        graph, failure.task, failure.error,
-        isOutput: { task in
-          let place = lowerBound(self.outputs.count) { self.outputs[$0] < task }
-          return place < self.outputs.count && self.outputs[place] == task
-        },
-        isNeeded: { self.needed?.isNeeded[$0] ?? true })
+      if failure.error is CancellationError, isCancelledFromOutside { throw failure.error }
+      throw describe(failure.task, failure.error, attempts: failure.attempts)
     }
     guard isComplete else { throw CancellationError() }
     return RunResults(graph, outputs, from: slots, peakResultBytes: ledger?.peakBytes)
+  }
+
+  /// Why the run cannot begin.
+  func checkResources() throws {
+    if let shortage = control?.shortage { throw describe(shortage.task, shortage.error, attempts: 0) }
+  }
+
+  private func describe(_ task: Int, _ error: any Error, attempts: Int) -> TaskFailure {
+    TaskFailure(
+      graph, task, error, attempts: attempts,
+      isOutput: { task in
+        let place = lowerBound(self.outputs.count) { self.outputs[$0] < task }
+        return place < self.outputs.count && self.outputs[place] == task
+      },
+      isNeeded: { self.needed?.isNeeded[$0] ?? true })
   }
 }

@@ -33,23 +33,39 @@ public final class ThreadPoolExecutor: Executor {
 
   /// Computes `outputs`; see `Executor`.
   public func run(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions) throws -> RunResults {
+    guard let events = options.events else { return try carryOut(graph, outputs, options) }
+    return try events.observing(graph, outputs: outputs, threads: threads) { try carryOut(graph, outputs, options) }
+  }
+
+  private func carryOut(_ graph: TaskGraph, _ outputs: [AnyNode], _ options: RunOptions) throws -> RunResults {
     let run = RunState(graph, outputs: outputs, options: options, crew: crew, dequeCapacity: dequeCapacity)
+    try run.checkResources()
+    defer { run.callerLeaves() }
+    let obedience = run.obey()
     // Nobody can help with a single task.
     let isShared = threads > 1 && graph.count > 1
     if isShared { crew.add(run) }
-    if !run.isComplete { run.work(lane: 0, crew: crew) }
+    if !run.isComplete {
+      run.begin()
+      run.workAsCaller(crew)
+    }
     if isShared { crew.remove(run) }
+    run.disobey(obedience)
     if run.stop.pointee.load(ordering: .relaxed) {
+      // Whoever ends the run may be in the middle of it: after this, nothing more is started.
+      run.end()
       waitUntilAlone(run)
+      run.desk.drop()
       // A run may be cancelled after its last task; then it has its results all the same.
       if !run.isComplete { run.dropResults() }
     }
     return try run.results(outputs)
   }
 
-  /// After a run that ended early: waits until no worker is inside a task of it.
+  /// After a run that ended early: waits until no other thread and no Swift task is inside a task of it.
   private func waitUntilAlone(_ run: RunState) {
-    // Acquires what the workers did; pairs with the subtraction in `Crew.leave`. No worker joins after `remove`.
+    // Acquires what the workers did; pairs with the subtraction in `RunState.leave`. No worker joins after
+    // `remove`, and nobody else after `end`.
     let isAlone = { run.inside.pointee.load(ordering: .sequentiallyConsistent) == 0 }
     for _ in 0..<1000 where !isAlone() { martlet_spin_hint() }
     while !isAlone() { run.sleepAsCaller(crew, unless: isAlone) }

@@ -6,7 +6,7 @@ extension GraphBuilder {
     _ body: @escaping @Sendable (repeat each Input) async throws -> Result
   ) -> Node<Result> {
     repeat depend(on: check((each nodes).erased))
-    let id = append(label, .closure, traits) { inputs, context, _ in
+    let id = append(label, .asynchronous, traits) { inputs, context, _ in
       var index = 0
       let values = (repeat inputs.next(&index, (each Input).self))
       throw context.suspended { try await body(repeat each values) }
@@ -20,7 +20,7 @@ extension GraphBuilder {
     _ body: @escaping @Sendable ([Input]) async throws -> Result
   ) -> Node<Result> {
     for node in nodes { depend(on: check(node.erased)) }
-    let id = append(label, .closure, traits) { inputs, context, _ in
+    let id = append(label, .asynchronous, traits) { inputs, context, _ in
       let values = try inputs.values(as: Input.self)
       throw context.suspended { try await body(values) }
     }

@@ -29,11 +29,7 @@ extension GraphBuilder {
   public mutating func call<Function: TaskFunction>(
     _ function: Function, on inputs: [AnyNode] = [], label: String? = nil, traits: TaskTraits = .none
   ) -> Node<Function.Result> {
-    var hasher = StableHasher()
-    hasher.combine("martlet.call")
-    hasher.combine(Function.name)
-    hasher.combine(Function.version)
-    function.hash(into: &hasher)
+    var hasher = GraphBuilder.hasher(of: function)
     hasher.combine(inputs.count)
     for input in inputs {
       let task = check(input)
@@ -45,6 +41,16 @@ extension GraphBuilder {
       { inputs, context, slot in slot.pointee.fill(try function.run(inputs, context)) }
     }
     return node(id)
+  }
+
+  /// The beginning of the key of a call, before its inputs.
+  static func hasher<Function: TaskFunction>(of function: Function) -> StableHasher {
+    var hasher = StableHasher()
+    hasher.combine("martlet.call")
+    hasher.combine(Function.name)
+    hasher.combine(Function.version)
+    function.hash(into: &hasher)
+    return hasher
   }
 
   /// A call of `function` with the results of `inputs`, all of one type.
@@ -77,7 +83,13 @@ extension GraphBuilder {
   func node<Value>(_ id: TaskID) -> Node<Value> { Node(id: id, stamp: stamp) }
 
   private static func body<Value: Sendable>(of value: Value) -> TaskBody {
-    if Slot.isInline(Value.self) { return { _, _, slot in slot.pointee.fill(value) } }
+    if Slot.isInline(Value.self) {
+      // Made once as well: a run copies two words, without asking the type again.
+      var filled = Slot()
+      filled.fill(value)
+      let constant = filled
+      return { _, _, slot in slot.pointee = constant }
+    }
     let box = Box(value)  // made once, shared by all runs
     return { _, _, slot in slot.pointee.fill(box: box) }
   }

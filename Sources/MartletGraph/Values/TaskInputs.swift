@@ -64,13 +64,13 @@ public struct TaskInputs: ~Copyable {
   }
 
   /// The input at `index` where the builder has already seen to its type.
-  @inlinable borrowing func checked<Value: Sendable>(_ index: Int, _ type: Value.Type) -> Value {
+  @inlinable package borrowing func checked<Value: Sendable>(_ index: Int, _ type: Value.Type) -> Value {
     if let value = slots[Int(ids[index])].value(as: type) { return value }
     invariantFailure("\(mismatch(index, type))")
   }
 
   /// The same, and moves on to the next input.
-  @inlinable borrowing func next<Value: Sendable>(_ index: inout Int, _ type: Value.Type) -> Value {
+  @inlinable package borrowing func next<Value: Sendable>(_ index: inout Int, _ type: Value.Type) -> Value {
     index &+= 1
     return checked(index &- 1, type)
   }

@@ -14,6 +14,9 @@ package final class Vector {
   package var type: ColumnType
   package var count = 0
   package var hasNulls = false
+  /// True when whoever filled a text vector knows that no value needs quotes in CSV or TSV; it is what saves writers
+  /// from looking.
+  package var isPlain = false
   package let capacity: Int
   package let ints: UnsafeMutablePointer<Int64>
   package let doubles: UnsafeMutablePointer<Double>

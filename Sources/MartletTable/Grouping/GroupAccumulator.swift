@@ -156,7 +156,7 @@ package final class GroupAccumulator {
         keys[column], from: start, count: count, into: ids + column * LookupScratch.capacity, scratch)
       sizes[column] = dictionary.count
     }
-    table.lookup(ids, sizes: sizes, count: count, into: groups)
+    table.lookup(ids, sizes: sizes, count: count, into: groups, mayRepeat: true)
   }
 
   /// The addresses of the groups' states, valid until the next group is added.

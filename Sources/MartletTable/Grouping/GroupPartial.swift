@@ -1,6 +1,6 @@
 /// The groups of one part of the input with their accumulated state. Immutable.
 ///
-/// Groups are numbered in order of first occurrence.
+/// Groups are numbered in order of first occurrence. Those of several keys may occur more than once (`GroupTable`).
 // Sendable because nothing changes after `GroupAccumulator.finish()`, which gives up its references.
 package final class GroupPartial: @unchecked Sendable {
   let layout: StateLayout

@@ -133,6 +133,8 @@ package struct GroupTuning: Sendable {
   package var directBits = 20
   /// And-ed to every hash: a weak hash makes every probe collide.
   package var hashMask: UInt32 = .max
+  /// How many groups of several keys it takes to decide that looking them up is not worth it.
+  package var repeatedGroups = 1 << 17
   /// Counted values are compacted once this many wait.
   package var pendingValues = 1 << 18
   /// The largest n of `top` that is kept in the group's row; a larger one sorts all values at the end.

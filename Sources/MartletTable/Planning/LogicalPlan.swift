@@ -21,18 +21,15 @@ package indirect enum LogicalPlan: Hashable, Sendable {
   case summarize(Summary, LogicalPlan)
 }
 
-/// How records are grouped and what is computed of each group.
+/// How records are grouped and what is computed of each group. Groups come ordered by their keys, nulls last.
 package struct Grouping: Hashable, Sendable {
   package var keys: [String]
   /// Expressions over aggregates and keys.
   package var outputs: [OutputColumn]
-  /// Whether the groups come ordered by their keys, nulls last.
-  package var isOrdered: Bool
 
-  package init(keys: [String], outputs: [OutputColumn], isOrdered: Bool) {
+  package init(keys: [String], outputs: [OutputColumn]) {
     self.keys = keys
     self.outputs = outputs
-    self.isOrdered = isOrdered
   }
 }
 

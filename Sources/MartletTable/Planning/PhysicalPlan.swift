@@ -27,7 +27,6 @@ package struct GroupFinish: Hashable, Sendable {
   /// The names and types of the aggregates that the outputs refer to.
   package var slots: [GroupSlot]
   package var outputs: [OutputColumn]
-  package var isOrdered: Bool
   package var sort: [SortKey]
   package var limit: Int?
 }

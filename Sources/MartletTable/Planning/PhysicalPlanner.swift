@@ -153,7 +153,7 @@ private struct PhysicalPlanner {
     let finish = GroupFinish(
       keyNames: keyNames,
       keyTypes: keys.map { $0 < fileColumns ? columns[$0].givenType : schema[$0].type },
-      slots: groupSlots, outputs: extraction.outputs, isOrdered: grouping.isOrdered, sort: sort, limit: limit)
+      slots: groupSlots, outputs: extraction.outputs, sort: sort, limit: limit)
     // Keys that are derived are computed, those of the files are taken as they are written.
     valueSlots.formUnion(keys.filter { $0 >= fileColumns })
     return (.group(keys: keys, calls: extraction.calls), .groups(finish))

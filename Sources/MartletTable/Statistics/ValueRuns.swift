@@ -130,7 +130,7 @@ final class ValueRuns {
     var high = greatest
     if dense != nil {
       low = min(low, denseBase)
-      high = max(high, denseBase + Int64(denseCount) - 1)
+      high = max(high, denseBase + (Int64(denseCount) - 1))
     }
     let span = UInt64(bitPattern: high &- low)
     guard span < Self.denseSpan else { return false }

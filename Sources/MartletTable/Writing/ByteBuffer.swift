@@ -57,6 +57,14 @@ package final class ByteBuffer {
   @inline(__always)
   package func advance(_ count: Int) { state.pointee.count &+= count }
 
+  /// Where the room ends that `reserve` found: for loops that keep their place in a register.
+  @inline(__always)
+  package var end: UnsafeMutablePointer<UInt8> { state.pointee.base + state.pointee.capacity }
+
+  /// Counts everything before `place`, which was written after `reserve`, as appended.
+  @inline(__always)
+  package func commit(_ place: UnsafeMutablePointer<UInt8>) { state.pointee.count = place - state.pointee.base }
+
   @inline(never)
   private func grow(_ count: Int) {
     let room = max(state.pointee.capacity * 2, state.pointee.count + count)

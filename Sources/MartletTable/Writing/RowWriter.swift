@@ -85,7 +85,7 @@ package struct RowWriter: Sendable {
     let cells = vectors.map(Cells.init)
     cells.withUnsafeBufferPointer { cells in
       switch format {
-      case .csv, .tsv: for index in 0..<count { appendDelimited(cells, rows.map { Int($0[index]) } ?? index, buffer) }
+      case .csv, .tsv: appendDelimited(cells, count, rows, buffer)
       case .json, .jsonl:
         keys.withUnsafeBufferPointer { keys in
           for index in 0..<count {
@@ -104,26 +104,58 @@ package struct RowWriter: Sendable {
 
   // MARK: CSV
 
-  @inline(__always)
-  private func appendDelimited(_ cells: UnsafeBufferPointer<Cells>, _ row: Int, _ buffer: ByteBuffer) {
+  /// The place of the next byte is kept in a register, and a delimiter written behind every cell, which the record's
+  /// end then overwrites: together half the time that appending to the buffer piece by piece takes.
+  private func appendDelimited(
+    _ cells: UnsafeBufferPointer<Cells>, _ count: Int, _ rows: UnsafePointer<UInt16>?, _ buffer: ByteBuffer
+  ) {
     let delimiter = delimiter
-    for index in 0..<cells.count {
-      if index > 0 { buffer.append(delimiter) }
-      let column = cells[index]
-      guard column.isValid(row) else { continue }
-      if column.type == .text {
-        DelimitedText.append(column.texts[row], Int(column.lengths[row]), delimiter, to: buffer)
-      } else {
-        column.appendNumber(row, to: buffer)
+    var place = buffer.reserve(1)
+    var end = buffer.end
+    @inline(__always)
+    func reserve(_ count: Int) {
+      if end - place < count {
+        buffer.commit(place)
+        place = buffer.reserve(count)
+        end = buffer.end
       }
     }
-    buffer.append(UInt8(ascii: "\n"))
+    for index in 0..<count {
+      let row = rows.map { Int($0[index]) } ?? index
+      for column in cells {
+        if column.isValid(row) {
+          if column.type == .text {
+            let length = Int(column.lengths[row])
+            reserve(DelimitedText.room(length) &+ 1)
+            place = DelimitedText.write(column.texts[row], length, delimiter, isPlain: column.isPlain, to: place)
+          } else {
+            buffer.commit(place)
+            column.appendNumber(row, to: buffer)
+            place = buffer.reserve(1)
+            end = buffer.end
+          }
+        } else {
+          reserve(1)
+        }
+        place.pointee = delimiter
+        place += 1
+      }
+      if cells.isEmpty {
+        reserve(1)
+        place += 1
+      }
+      place[-1] = UInt8(ascii: "\n")
+    }
+    buffer.commit(place)
   }
 
   private func appendText(_ text: String, to buffer: ByteBuffer) {
     let padded = Array(text.utf8) + Array(repeating: 0, count: 16)
     padded.withUnsafeBufferPointer {
-      DelimitedText.append($0.baseAddress!, padded.count - 16, delimiter, to: buffer)
+      let count = padded.count - 16
+      buffer.commit(
+        DelimitedText.write(
+          $0.baseAddress!, count, delimiter, isPlain: false, to: buffer.reserve(DelimitedText.room(count))))
     }
   }
 
@@ -170,6 +202,7 @@ package struct RowWriter: Sendable {
 struct Cells {
   let type: ColumnType
   let hasNulls: Bool
+  let isPlain: Bool
   let ints: UnsafeMutablePointer<Int64>
   let doubles: UnsafeMutablePointer<Double>
   let texts: UnsafeMutablePointer<UnsafePointer<UInt8>>
@@ -179,6 +212,7 @@ struct Cells {
   init(_ vector: Vector) {
     type = vector.type
     hasNulls = vector.hasNulls || vector.type == .null
+    isPlain = vector.isPlain
     ints = vector.ints
     doubles = vector.doubles
     texts = vector.texts

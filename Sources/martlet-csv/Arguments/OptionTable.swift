@@ -49,7 +49,7 @@ enum OptionTable {
     OptionSpec(.memory, value: "SIZE", in: .execution, "peak resident memory to stay below: 1GiB"),
     OptionSpec(.progress, value: "WHEN", in: .execution, "bar on standard error: auto, always or never (auto)"),
     OptionSpec(.explain, in: .execution, "print the plan; nothing is run"),
-    OptionSpec(.graph, value: "FILE.dot", in: .execution, "draw the task graph, for Graphviz"),
+    OptionSpec(.graph, value: "FILE.svg", in: .execution, "draw the task graph; FILE.dot for Graphviz"),
     OptionSpec(.trace, value: "FILE.json", in: .execution, "timeline for Perfetto or chrome://tracing"),
     OptionSpec(.profile, in: .execution, "where the time went, in a table on standard error"),
     OptionSpec(.help, short: "h", in: .execution, "print this page"),

@@ -11,7 +11,9 @@ enum ProgressChoice: String, CaseIterable {
   /// The bar that was asked for, already running, or none.
   func start(_ progress: RunProgress) -> ProgressBar? {
     if self == .never || self == .auto && isatty(2) == 0 { return nil }
-    let bar = ProgressBar(progress, descriptor: 2, delayMilliseconds: self == .auto ? 500 : 100)
+    let bar = ProgressBar(descriptor: 2, delayMilliseconds: self == .auto ? 500 : 100) { seconds, width in
+      progress.line(elapsedSeconds: seconds).text(width: width)
+    }
     bar.start()
     return bar
   }

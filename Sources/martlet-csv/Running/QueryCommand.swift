@@ -24,6 +24,7 @@ struct QueryCommand {
     options.threads = try arguments.threads()
     options.partitionBytes = try arguments.bytes(.partition)
     options.memoryBytes = try arguments.bytes(.memory)
+    options.endsProcess = true
     self.options = options
     outputName = arguments.value(.output)
     let isSeen = (outputName == nil || outputName == "-") && Destination.isTerminal
@@ -50,14 +51,14 @@ struct QueryCommand {
     }
     if let graphName {
       let file = try FileOutput(graphName)
-      try file.write(planned.drawing())
+      try file.write(planned.drawing(asSVG: graphName.hasSuffix(".svg")))
       try file.commit()
     }
     if isExplained { return }
     let bar = progressChoice.start(progress)
     defer { bar?.stop() }
     let destination = try Destination(outputName) { bar?.stop() }
-    let report = try destination.complete { () throws -> RunReport in
+    let report = try destination.complete { () throws -> TableReport in
       guard printsTypes else { return try run(planned, into: destination.target, as: format, progress) }
       let schema = MemoryOutput()
       let report = try run(planned, into: schema, as: .csv, progress)
@@ -71,7 +72,7 @@ struct QueryCommand {
 
   private func run(
     _ planned: PlannedQuery, into target: any OutputTarget, as format: OutputFormat, _ progress: RunProgress
-  ) throws -> RunReport {
+  ) throws -> TableReport {
     let columns = outputName == nil || outputName == "-" ? Int(martlet_terminal_columns(1)) : 0
     return try planned.run(
       format: format, width: columns, output: target, progress: progress, record: recording.isWanted)
@@ -116,9 +117,8 @@ struct QueryCommand {
       return .select(sort: sort, limit: limit)
     case .group:
       let aggregates = arguments.has(.agg) ? arguments.all(.agg) : ["count(*)"]
-      return .group(
-        by: try arguments.columns(.by) ?? [], aggregates: aggregates, sort: sort, limit: limit,
-        isOrdered: !arguments.has(.unordered))
+      // Merging is sorting, so that the order costs nothing, and any order will do for --unordered.
+      return .group(by: try arguments.columns(.by) ?? [], aggregates: aggregates, sort: sort, limit: limit)
     case .generate:
       throw UsageError("generate reads no file", remedy: "martlet-csv generate --help")
     }
@@ -131,11 +131,8 @@ extension Arguments {
   /// The file of `--graph`, whose extension says how to draw.
   fileprivate func graphName() throws(UsageError) -> String? {
     guard let name = value(.graph) else { return nil }
-    if name.hasSuffix(".dot") || name.hasSuffix(".gv") { return name }
-    if name.hasSuffix(".svg") {
-      throw UsageError("--graph FILE.svg is not there yet", remedy: "write FILE.dot, then: dot -Tsvg FILE.dot")
-    }
-    throw UsageError("--graph writes FILE.dot, not '\(name)'", remedy: "end the name in .dot")
+    if [".svg", ".dot", ".gv"].contains(where: name.hasSuffix) { return name }
+    throw UsageError("--graph writes FILE.svg or FILE.dot, not '\(name)'", remedy: "end the name in .svg or .dot")
   }
 }
 

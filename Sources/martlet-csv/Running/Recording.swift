@@ -19,7 +19,7 @@ struct Recording {
     guard let traceName else { return }
     let file = try FileOutput(traceName)
     var writer = TraceWriter(record, program: "martlet-csv")
-    try writer.write(to: file)
+    try writer.write { try file.write($0) }
     try file.commit()
   }
 }

@@ -114,7 +114,7 @@ import Testing
     var expected = TableQuery(
       input: TableInput(files: ["x.csv"]),
       operation: .group(
-        by: ["a"], aggregates: ["sum(b) AS s, max(c)", "mean(d)"], sort: [], limit: 5, isOrdered: false))
+        by: ["a"], aggregates: ["sum(b) AS s, max(c)", "mean(d)"], sort: [], limit: 5))
     expected.filter = "e > 1"
     #expect(command.query == expected)
     #expect(command.options.threads == 3)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -12,7 +13,7 @@ import Testing
         return
       }
     }
-    var random = RandomExpressions.Generator(seed: 3)
+    var random = SeededGenerator(seed: 3)
     for _ in 0..<100_000 {
       let days = Int64.random(in: -100_000_000...100_000_000, using: &random)
       let fields = DateFields(days: days)
@@ -48,7 +49,7 @@ import Testing
         for size in 0...3 { for part in words(size) { check(text, part, from: 0) } }
       }
     }
-    var random = RandomExpressions.Generator(seed: 4)
+    var random = SeededGenerator(seed: 4)
     for _ in 0..<4000 {
       let text = (0..<Int.random(in: 0...90, using: &random)).map { _ in UInt8.random(in: 97...99, using: &random) }
       let part = (0..<Int.random(in: 0...10, using: &random)).map { _ in UInt8.random(in: 97...99, using: &random) }

@@ -1,29 +1,16 @@
+import TestSupport
+
 @testable import MartletTable
 
 /// Random tables and well-typed expressions over them.
 struct RandomExpressions {
-  /// SplitMix64: the same numbers for the same seed everywhere.
-  struct Generator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ (mixed >> 31)
-    }
-  }
-
-  var random: Generator
+  var random: SeededGenerator
   let schema: [SchemaColumn] = [
     ("i", .int), ("j", .int), ("d", .double), ("e", .double), ("s", .text), ("t", .text), ("b", .bool), ("c", .bool),
     ("day", .date), ("until", .date), ("at", .timestamp), ("then", .timestamp), ("nothing", .null),
   ]
 
-  init(seed: UInt64) { random = Generator(seed: seed) }
+  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
   mutating func pick<T>(_ choices: [T]) -> T { choices.randomElement(using: &random)! }
 

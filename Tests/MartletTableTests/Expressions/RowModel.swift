@@ -228,7 +228,7 @@ struct RowModel {
       result = .text(text)
     case (.text(let bytes), _):
       // The texts of the random tables are simple: the parsers have tests of their own.
-      let text = Self.string(bytes)
+      let text = Self.string(bytes.trimming { $0 == 0x20 || (9...13).contains($0) })
       switch type {
       case .int:
         result =
@@ -276,5 +276,12 @@ struct RowModel {
       String(repeating: "0", count: max(0, width - "\(n)".count)) + "\(n)"
     }
     return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+  }
+}
+
+extension [UInt8] {
+  /// The bytes between those at both ends that `isBlank` is true for.
+  fileprivate func trimming(_ isBlank: (UInt8) -> Bool) -> [UInt8] {
+    Array(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
   }
 }

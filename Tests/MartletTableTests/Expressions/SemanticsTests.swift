@@ -51,6 +51,7 @@ import Testing
     ("lpad('7', 3, '0')", "'007'"), ("rpad('abc', 2, 'x')", "'ab'"), ("lpad('a', 5, 'äö')", "'äöäöa'"),
     ("split_part('a,b,c', ',', 2)", "'b'"), ("split_part('a,b,c', ',', -1)", "'c'"), ("split_part('a', ',', 5)", "''"),
     ("replace('aaa', 'a', 'bb')", "'bbbbbb'"), ("replace('abc', '', 'x')", "'abc'"), ("trim('  a ')", "'a'"),
+    ("rtrim('zäh', 'hä')", "'z'"), ("trim('€x€', '€')", "'x'"), ("rtrim('x😀', '😀')", "'x'"),
     ("trim('xxaxx', 'x')", "'a'"), ("repeat('ab', 3)", "'ababab'"), ("'a' || 1 || 2.5 || TRUE", "'a12.5true'"),
     ("repeat(repeat(repeat('x', 100000), 1000), 100)", "repeat would make more than 512 MiB of text at once"),
     ("'50%' LIKE '50!%' ESCAPE '!'", "TRUE"), ("'50x' LIKE '50!%' ESCAPE '!'", "FALSE"), ("'zäh' LIKE 'z_h'", "TRUE"),

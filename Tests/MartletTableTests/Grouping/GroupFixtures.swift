@@ -110,10 +110,10 @@ extension GroupSpec {
     return accumulator.finish()
   }
 
-  func options(isOrdered: Bool = true, keyTypes: [ColumnType?]? = nil) -> GroupFinishOptions {
+  func options(keyTypes: [ColumnType?]? = nil) -> GroupFinishOptions {
     GroupFinishOptions(
       names: (0..<keyCount).map { "k\($0)" } + aggregates.indices.map { "a\($0)" },
-      keyTypes: keyTypes ?? Array(repeating: nil, count: keyCount), isOrdered: isOrdered)
+      keyTypes: keyTypes ?? Array(repeating: nil, count: keyCount))
   }
 }
 

@@ -22,7 +22,7 @@ struct GroupModel {
   }
 
   /// The rows of the result.
-  func rows(isOrdered: Bool = true) -> [[TestValue]] {
+  func rows() -> [[TestValue]] {
     var groups: [[TestValue]: Int] = [:]
     var members: [[Int]] = []
     var keys: [[TestValue]] = []
@@ -41,9 +41,7 @@ struct GroupModel {
         }
       }
     }
-    var order = Array(members.indices)
-    if isOrdered { order.sort { isLess(keys[$0], keys[$1]) } }
-    return order.map { group in
+    return members.indices.sorted { isLess(keys[$0], keys[$1]) }.map { group in
       table.keys.map { $0[members[group][0]] } + spec.aggregates.map { aggregate($0, members[group]) }
     }
   }

@@ -82,6 +82,7 @@ import Testing
     tuning.directBits = [0, 3, 20].randomElement(using: &random)!
     tuning.hashMask = [0, 0xc000_0000, .max].randomElement(using: &random)!
     tuning.pendingValues = [1, 64, 1 << 18].randomElement(using: &random)!
+    tuning.repeatedGroups = [1, 20, 1 << 17].randomElement(using: &random)!
     tuning.topInline = [1, 16].randomElement(using: &random)!
     return tuning
   }
@@ -120,10 +121,9 @@ import Testing
       Self.cuts(&random, count: count).map {
         try spec.partial(of: table, $0, batch: [1, 7, 700, 2048].randomElement(using: &random)!, tuning: tuning)
       }, &random)
-    let isOrdered = Bool.random(using: &random)
-    let result = try GroupPlan(parts, options: spec.options(isOrdered: isOrdered), reader: TestCellReader()).finish()
+    let result = try GroupPlan(parts, options: spec.options(), reader: TestCellReader()).finish()
     let model = GroupModel(spec, table)
-    let expected = model.rows(isOrdered: isOrdered)
+    let expected = model.rows()
     #expect(result.keyTypes == model.keyTypes, "seed \(seed)")
     let rows = result.frame.rows
     try #require(rows.count == expected.count, "seed \(seed)")

@@ -98,6 +98,15 @@ import Testing
     #expect(areClose(cell(summary.upperQuartile), expected[7]), "seed \(seed)")
   }
 
+  @Test(arguments: [Int64.min, Int64.max])
+  func `a range of counted values may end where the ints do`(last: Int64) {
+    let step: Int64 = last < 0 ? 1 : -1
+    let cells: [TestValue] = [.int(last), .int(last + 500 * step), .int(last + 20_000 * step), .int(last)]
+    let summary = Self.partial(.int, cells[...], batch: 1).summary()
+    #expect(summary.distinct == 3)
+    #expect([summary.minimum.value(0), summary.maximum.value(0)].contains(.int(last)))
+  }
+
   @Test func `the distinct values of all ranges add up`() {
     var random = SeededGenerator(seed: 5)
     let cells = (0..<20_000).map { _ in TestValue.int(Int64.random(in: 0..<15_000_000, using: &random)) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MartletTable
@@ -10,7 +11,7 @@ import Testing
   }
 
   @Test func `whole numbers are written as Swift writes them`() {
-    var random = RandomExpressions.Generator(seed: 1)
+    var random = SeededGenerator(seed: 1)
     var numbers: [Int64] = [0, 1, -1, 9, 10, 99, 100, .max, .min, 999_999_999_999_999_999, 1_000_000_000_000_000_000]
     for bits in 0..<64 { numbers += [1 << bits, (1 << bits) &- 1, 0 &- (1 << bits)] }
     for _ in 0..<5000 { numbers.append(Int64(bitPattern: random.next() >> UInt64.random(in: 0..<64, using: &random))) }
@@ -20,7 +21,7 @@ import Testing
   }
 
   @Test func `doubles are written as Swift writes them`() {
-    var random = RandomExpressions.Generator(seed: 2)
+    var random = SeededGenerator(seed: 2)
     var numbers: [Double] = [
       0, -0.0, 1, 0.1, 0.001, 0.0009999, 1e9, 999_999_999.999999, 123456.000001, .nan, .infinity, 1e16,
     ]

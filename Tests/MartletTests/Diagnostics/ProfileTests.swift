@@ -6,7 +6,7 @@ import Testing
   /// Two threads for 10 ms: three scans, one merge that failed.
   static let record: RunRecord = {
     var record = RunRecord()
-    record.labels = ["merge", "scan", "never run"]
+    for label in ["merge", "scan", "never run"] { _ = record.number(ofLabel: label) }
     record.threads = 2
     record.begin = 1_000_000
     record.wallNanoseconds = 10_000_000
@@ -14,13 +14,13 @@ import Testing
       var span = RunRecord.Span(label: label, thread: thread, begin: 1_000_000 + begin, end: 1_000_000 + end)
       span.bytesIn = bytesIn
       span.bytesOut = bytesOut
-      record.spans.append(span)
+      span.hasFailed = label == 0
+      record.add(span)
     }
     span(1, 0, 0, 4_000_000, 1 << 20, 0)
     span(1, 0, 4_000_000, 8_000_000, 1 << 20, 0)
     span(1, 1, 1_000_000, 7_000_500, 1 << 20, 0)
     span(0, 1, 8_000_000, 8_500_000, 0, 100)
-    record.spans[3].hasFailed = true
     return record
   }()
 
@@ -31,7 +31,8 @@ import Testing
         Profile.Row(
           label: "scan", tasks: 3, totalNanoseconds: 14_000_500, longestNanoseconds: 6_000_500, bytesIn: 3 << 20),
         Profile.Row(
-          label: "merge", tasks: 1, totalNanoseconds: 500_000, longestNanoseconds: 500_000, bytesIn: 0, bytesOut: 100),
+          label: "merge", tasks: 1, failed: 1, totalNanoseconds: 500_000, longestNanoseconds: 500_000, bytesIn: 0,
+          bytesOut: 100),
       ])
   }
 
@@ -47,6 +48,7 @@ import Testing
         merge      1   500 µs   500 µs   500 µs   3.4%        -  100 B
         wall 10.0 ms, processor 14.5 ms (system 1.50 ms), peak memory 200 MiB
         2 threads, busy 72.5% of the time
+        1 task failed
 
         """)
   }
@@ -63,15 +65,5 @@ import Testing
     let profile = Profile(RunRecord(), usage: Profile.Usage())
     #expect(profile.rows.isEmpty && profile.busyShare == 0)
     #expect(profile.text().contains("wall 0 ns"))
-  }
-
-  @Test(
-    arguments: [
-      (0, "0 ns"), (999, "999 ns"), (1000, "1.00 µs"), (9_994, "9.99 µs"), (9_995, "10.0 µs"), (99_949, "99.9 µs"),
-      (99_950, "100 µs"), (999_499, "999 µs"), (999_500, "1.00 ms"), (1_234_567_890, "1.23 s"),
-      (123_456_000_000_000, "123456 s"),
-    ] as [(UInt64, String)])
-  func `times have three digits`(nanoseconds: UInt64, text: String) {
-    #expect(Profile.time(nanoseconds) == text)
   }
 }

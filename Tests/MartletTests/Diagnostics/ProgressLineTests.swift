@@ -57,12 +57,4 @@ import Testing
   func `durations are read as clocks are`(seconds: Double, text: String) {
     #expect(ProgressLine.duration(seconds) == text)
   }
-
-  @Test(arguments: [
-    (0, "0 B"), (999, "999 B"), (1000, "1.0 KiB"), (10188, "9.9 KiB"), (10189, "10 KiB"), (1 << 20, "1.0 MiB"),
-    (1_022_976, "999 KiB"), (486 << 20, "486 MiB"), (3 << 29, "1.5 GiB"), (Int.max, "8.0 EiB"),
-  ])
-  func `bytes have at most three digits`(bytes: Int, text: String) {
-    #expect(ByteCount.text(bytes) == text)
-  }
 }

@@ -1,28 +1,21 @@
-import MartletTable
 import Testing
 
 @testable import Martlet
 
 @Suite struct TraceWriterTests {
-  private final class Memory: OutputTarget, @unchecked Sendable {
-    // Sendable: used by one thread.
+  private func trace(_ record: RunRecord) -> String {
     var bytes: [UInt8] = []
-    func write(_ piece: UnsafeRawBufferPointer) throws(TableError) { bytes += piece }
-  }
-
-  private func trace(_ record: RunRecord) throws -> String {
-    let memory = Memory()
     var writer = TraceWriter(record, program: "martlet-csv")
-    try writer.write(to: memory)
-    return String(decoding: memory.bytes, as: UTF8.self)
+    writer.write { bytes += $0 }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
-  @Test func `a trace has names, tasks and counters`() throws {
+  @Test func `a trace has names, tasks and counters`() {
     var record = ProfileTests.record
     record.spans.removeFirst(2)
     record.labels[1] = "scan \"a\\b\"\n"
     #expect(
-      try trace(record) == #"""
+      trace(record) == #"""
         {"displayTimeUnit":"ms","traceEvents":[
         {"ph":"M","pid":1,"name":"process_name","args":{"name":"martlet-csv"}},
         {"ph":"M","pid":1,"tid":1,"name":"thread_name","args":{"name":"thread 0"}},
@@ -40,13 +33,13 @@ import Testing
         """#)
   }
 
-  @Test func `the number of running tasks does not twitch between two of them`() throws {
-    let counts = try trace(ProfileTests.record).split(separator: "\n").filter { $0.contains("running tasks") }
+  @Test func `the number of running tasks does not twitch between two of them`() {
+    let counts = trace(ProfileTests.record).split(separator: "\n").filter { $0.contains("running tasks") }
       .map { line in line.last { $0.isNumber }! }
     #expect(String(counts) == "1210")
   }
 
-  @Test func `a trace of nothing is a trace`() throws {
-    #expect(try trace(RunRecord()).hasSuffix("\n]}\n"))
+  @Test func `a trace of nothing is a trace`() {
+    #expect(trace(RunRecord()).hasSuffix("\n]}\n"))
   }
 }

@@ -52,7 +52,7 @@ import Testing
           "count(*) AS n, count(i) AS c, sum(i) AS s, min(i) AS lo, max(i) AS hi",
           "first(t) AS first, count(DISTINCT t) AS texts",
         ],
-        sort: [], limit: nil, isOrdered: true), on: [file.path], partitionBytes: 200
+        sort: [], limit: nil), on: [file.path], partitionBytes: 200
     ) { $0.filter = condition.text }
     #expect(got.text == expected, "seed \(seed), where \(condition.text)")
   }

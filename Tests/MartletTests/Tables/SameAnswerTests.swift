@@ -15,17 +15,17 @@ import Testing
       .group(
         by: ["k", "t"],
         aggregates: ["count(*), sum(i) AS s, min(t), max(d), median(i), nunique(day), first(t), mode(t)"],
-        sort: [], limit: nil, isOrdered: true), .csv
+        sort: [], limit: nil), .csv
     ),
     (
-      .group(by: ["d"], aggregates: ["count(i), last(m)"], sort: SortKey.parse("-count(i)"), limit: 5, isOrdered: true),
+      .group(by: ["d"], aggregates: ["count(i), last(m)"], sort: SortKey.parse("-count(i)"), limit: 5),
       .csv
     ),
     (
-      .group(by: [], aggregates: ["count(*), max(t), any(i > 990), top(i, 3)"], sort: [], limit: nil, isOrdered: true),
+      .group(by: [], aggregates: ["count(*), max(t), any(i > 990), top(i, 3)"], sort: [], limit: nil),
       .csv
     ),
-    (.group(by: ["m"], aggregates: ["sum(i) + count(*) AS x"], sort: [], limit: nil, isOrdered: false), .csv),
+    (.group(by: ["m"], aggregates: ["sum(i) + count(*) AS x"], sort: [], limit: nil), .csv),
   ]
 
   @Test(arguments: 0..<operations.count, [1, 2] as [UInt64])
@@ -82,7 +82,7 @@ import Testing
     #expect(try schema(whole)[2] == "v,int,0,0")
     #expect(try schema(real)[2] == "v,double,0,0")
     #expect(try schema(word)[2] == "v,text,0,0")
-    let sums = TableQuery.Operation.group(by: ["k"], aggregates: ["sum(v) AS s"], sort: [], limit: 1, isOrdered: true)
+    let sums = TableQuery.Operation.group(by: ["k"], aggregates: ["sum(v) AS s"], sort: [], limit: 1)
     #expect(try run(sums, on: [whole.path]).text == "k,s\n0,990000\n")
     #expect(try run(sums, on: [real.path]).text == "k,s\n0,990000.5\n")
     #expect { try run(sums, on: [word.path]) } throws: { "\($0)".contains("v is text") }

@@ -114,9 +114,9 @@ final class TextFunctionNode: Node {
     }
     if function != .ltrim {
       while high > low {
-        var size = 1
-        while size < 4, high - size > low, Characters.length(start + (high - size), size) != size { size += 1 }
-        if Characters.length(start + (high - size), size) != size { size = 1 }
+        // The last byte alone always counts as a character: so the longer ones are tried first.
+        var size = min(4, high - low)
+        while size > 1, Characters.length(start + (high - size), size) != size { size -= 1 }
         guard holds(start + (high - size), size) else { break }
         high -= size
       }

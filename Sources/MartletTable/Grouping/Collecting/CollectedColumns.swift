@@ -41,7 +41,7 @@ struct CollectedColumns {
     var longest = 0
     for group in 0..<groups.count {
       var count = 0
-      for index in groups.starts[group]..<groups.ends[group] {
+      for index in groups.starts[group]..<groups.starts[group + 1] {
         let entry = groups.entries[index]
         let offsets = sources[Int(entry.part)].offsets + Int(entry.group)
         count &+= offsets[1] &- offsets[0]
@@ -58,7 +58,7 @@ struct CollectedColumns {
     cells.reserveCapacity(groups.count)
     for group in 0..<groups.count {
       var count = 0
-      for index in groups.starts[group]..<groups.ends[group] {
+      for index in groups.starts[group]..<groups.starts[group + 1] {
         let entry = groups.entries[index]
         let source = sources[Int(entry.part)]
         let offsets = source.offsets + Int(entry.group)
@@ -81,7 +81,7 @@ struct CollectedColumns {
     }
     for group in 0..<groups.count {
       var count = 0
-      for index in groups.starts[group]..<groups.ends[group] {
+      for index in groups.starts[group]..<groups.starts[group + 1] {
         let entry = groups.entries[index]
         let source = sources[Int(entry.part)]
         let offsets = source.offsets + Int(entry.group)

@@ -12,18 +12,7 @@ struct AggregateColumns {
     layout = plan.layout
   }
 
-  func frame() -> GroupFrame {
-    let spec = layout.spec
-    var columns: [Column] = []
-    let keys = KeyColumns(groups, order)
-    for column in 0..<spec.keyCount { columns.append(keys.column(column)) }
-    for aggregate in spec.aggregates { columns.append(self.column(of: aggregate)) }
-    return GroupFrame(
-      frame: Frame(names: plan.options.names, columns: columns, rowCount: groups.count),
-      keyTypes: (0..<spec.keyCount).map { order.rankings[$0].type })
-  }
-
-  private func column(of aggregate: AggregateSpec) -> Column {
+  func column(of aggregate: AggregateSpec) -> Column {
     let needs = StateLayout.needs(of: aggregate, storages: layout.storages, topInline: layout.tuning.topInline)
     if aggregate.kind == .countAll { return Column(.ints(groups.states.map { $0.load(as: Int64.self) })) }
     let argument = aggregate.arguments[0]

@@ -4,13 +4,10 @@ package struct GroupFinishOptions: Sendable {
   package var names: [String]
   /// The types of the key columns where they are given; nil for the narrowest type that holds all keys.
   package var keyTypes: [ColumnType?]
-  /// Groups ascending by their keys, nulls last; else in order of first occurrence.
-  package var isOrdered: Bool
 
-  package init(names: [String], keyTypes: [ColumnType?], isOrdered: Bool = true) {
+  package init(names: [String], keyTypes: [ColumnType?]) {
     self.names = names
     self.keyTypes = keyTypes
-    self.isOrdered = isOrdered
   }
 }
 
@@ -28,7 +25,7 @@ package struct GroupFrame: Sendable {
 ///           └── order(rankings)             one number a combination of keys
 ///     place(0) … place(parts.count - 1)     each part's groups by that number, in ranges
 ///           └── shards(placements)
-///     frame(0) … frame(shardCount - 1)      each range merged, finished, in order; concatenate
+///     shard(0) … shard(shardCount - 1)      each range merged, finished, in order
 ///
 /// A group's keys become one number that orders as they do (their ranks, put side by side as bits), so that merging is sorting:
 /// equal numbers are one group, its states are added up in the order of the parts, and the ranges follow each other
@@ -48,6 +45,8 @@ package final class GroupPlan: @unchecked Sendable {
   package let rankingCount: Int
   /// Records before each part.
   let recordOffsets: [Int64]
+  /// Where each part's rows lie.
+  let views: [RowView]
 
   /// - Parameter parts: In file order, at least one, all of one `GroupSpec`.
   package init(_ parts: [GroupPartial], options: GroupFinishOptions, reader: any KeyCellReader) {
@@ -55,6 +54,7 @@ package final class GroupPlan: @unchecked Sendable {
     self.options = options
     self.reader = reader
     layout = parts[0].layout
+    views = parts.map(\.rows.view)
     var next = layout.spec.keyCount
     collectionRankings = layout.collections.map { kind in
       guard case .counts(let argument) = kind, parts[0].layout.storages[argument] == .texts else { return nil }
@@ -94,7 +94,7 @@ package final class GroupPlan: @unchecked Sendable {
   private var entryCount: Int { parts.reduce(0) { $0 + $1.groupCount } }
 
   private var bucketBits: Int {
-    guard options.isOrdered, entryCount >= 1 << 14 || collectedCount >= 1 << 16 else { return 0 }
+    guard entryCount >= 1 << 14 || collectedCount >= 1 << 16 else { return 0 }
     return min(10, max(4, Int.bitWidth - (entryCount >> 12).leadingZeroBitCount))
   }
 
@@ -105,7 +105,7 @@ package final class GroupPlan: @unchecked Sendable {
   /// - Parameter targetBytes: How much a shard's piece of the result should take, roughly: few enough that the shards in
   ///   work at a time fit beside the partials, many enough that a task is worth it.
   package func shards(
-    _ placements: [GroupPlacement], _ order: GroupOrder, targetBytes: Int = 16 << 20
+    _ placements: [GroupPlacement], _ order: GroupOrder, targetBytes: Int = 4 << 20
   ) -> GroupShards {
     GroupShards(
       self, placements, order, targetBytes: targetBytes,
@@ -118,6 +118,6 @@ package final class GroupPlan: @unchecked Sendable {
     for index in 0..<rankingCount { rankings.append(try rank(index)) }
     let order = order(rankings)
     let shards = shards(parts.indices.map { place($0, order) }, order)
-    return GroupShards.join((0..<shards.count).map { shards.frame($0) })
+    return GroupShards.join((0..<shards.count).map { shards.shard($0).frame() })
   }
 }

@@ -1,3 +1,5 @@
+import MartletSystem
+
 /// The groups in ranges of their order: each can be merged and finished by a task of its own.
 // Sendable: immutable.
 package final class GroupShards: @unchecked Sendable {
@@ -33,26 +35,28 @@ package final class GroupShards: @unchecked Sendable {
   package var count: Int { bounds.count - 1 }
 
   /// The groups of one range, merged over all parts, in order.
-  package func frame(_ shard: Int) -> GroupFrame {
+  package func shard(_ shard: Int) -> GroupShard {
     let lower = bounds[shard]
     let upper = bounds[shard + 1]
     var count = 0
     for placement in placements { count += placement.starts[upper] - placement.starts[lower] }
     let entries = UnsafeMutablePointer<GroupPlacement.Entry>.allocate(capacity: max(count, 1))
     let scratch = UnsafeMutablePointer<GroupPlacement.Entry>.allocate(capacity: max(count, 1))
-    defer {
-      entries.deallocate()
-      scratch.deallocate()
-    }
+    defer { scratch.deallocate() }
+    let stateOffset = GroupAccumulator.stateOffset(keyCount: plan.layout.spec.keyCount)
     // Bucket by bucket, each within the second-level cache, parts in order: the sort is stable.
     var filled = 0
     for bucket in lower..<upper {
       let start = filled
-      for placement in placements { filled += placement.copy(bucket: bucket, to: entries + filled) }
+      for (placement, view) in zip(placements, plan.views) {
+        let copied = placement.copy(bucket: bucket, to: entries + filled)
+        // The states are wanted in another order after the sort, and lie far apart now.
+        for index in filled..<filled + copied { martlet_prefetch(view.address(entries[index].group) + stateOffset) }
+        filled += copied
+      }
       radixSort(entries + start, scratch: scratch, count: filled - start) { $0.number }
     }
-    let groups = MergedGroups(plan, entries, count: count)
-    return AggregateColumns(plan, order, groups).frame()
+    return GroupShard(MergedGroups(plan, entries, count: count), order)
   }
 
   /// The pieces, one below the other.

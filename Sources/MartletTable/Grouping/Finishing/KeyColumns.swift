@@ -13,50 +13,67 @@ struct KeyColumns {
     self.order = order
   }
 
+  /// A key column, copied.
   func column(_ column: Int) -> Column {
-    let count = groups.count
-    let entries = groups.entries
-    return groups.starts.withUnsafeBufferPointer { starts in
-      if let (shift, mask) = order.digits(of: column) {
-        let ranking = order.rankings[column]
-        let nullRank = ranking.nullRank.map { UInt64($0) } ?? .max
-        return ranking.withEntries { ranked in
-          Self.gather(count) { group in
-            let rank = (entries[starts[group]].number >> shift) & mask
-            return (ranked.address(Int(truncatingIfNeeded: rank)), rank == nullRank)
-          }
-        }
-      }
-      let keyCount = groups.plan.layout.spec.keyCount
-      let sources = groups.plan.parts.map { part in
-        Source(
-          rows: part.rows.view, entries: part.dictionaries[column].rows.view,
-          nullID: part.dictionaries[column].nullID)
-      }
-      return sources.withUnsafeBufferPointer { sources in
-        Self.gather(count) { group in
-          let entry = entries[starts[group]]
-          let source = sources[Int(entry.part)]
-          let id =
-            keyCount == 1
-            ? entry.group : source.rows.address(entry.group).assumingMemoryBound(to: UInt32.self)[column]
-          return (source.entries.address(id), id == source.nullID)
-        }
-      }
+    if let keys = rankedKeys(column) { return Self.copy(keys, count: groups.count) }
+    return withWrittenKeys(column) { Self.copy($0, count: groups.count) }
+  }
+
+  /// Puts the keys of the groups `rows`, at most a batch, into a vector; their bytes stay in the dictionaries.
+  func fill(_ column: Int, _ rows: Range<Int>, into vector: Vector) {
+    vector.type = .text
+    vector.count = rows.count
+    if let keys = rankedKeys(column) {
+      vector.isPlain = order.rankings[column].isPlain
+      Self.fill(keys, rows, into: vector)
+    } else {
+      vector.isPlain = false
+      withWrittenKeys(column) { Self.fill($0, rows, into: vector) }
     }
   }
 
-  private struct Source {
-    let rows: RowView
-    let entries: RowView
-    let nullID: UInt32
+  /// The keys of a column by their ranks; nil where the ranks do not tell.
+  private func rankedKeys(_ column: Int) -> RankedKeys? {
+    guard let (shift, mask) = order.digits(of: column) else { return nil }
+    let ranking = order.rankings[column]
+    return RankedKeys(
+      entries: groups.entries, starts: groups.starts, shift: shift, mask: mask, ranked: ranking.entries,
+      nullRank: ranking.nullRank.map { UInt64($0) } ?? .max)
   }
 
-  /// A column of the texts of dictionary entries.
+  private func withWrittenKeys<Result>(_ column: Int, _ body: (WrittenKeys) -> Result) -> Result {
+    let sources = groups.plan.parts.map { part in
+      WrittenKeys.Source(
+        rows: part.rows.view, entries: part.dictionaries[column].rows.view, nullID: part.dictionaries[column].nullID)
+    }
+    return sources.withUnsafeBufferPointer { sources in
+      body(
+        WrittenKeys(
+          entries: groups.entries, starts: groups.starts, sources: sources.baseAddress!,
+          column: groups.plan.layout.spec.keyCount == 1 ? nil : column))
+    }
+  }
+
+  /// Where nulls are, the entry is an empty text.
   @inline(__always)
-  private static func gather(
-    _ count: Int, _ entry: (Int) -> (address: UnsafeMutableRawPointer, isNull: Bool)
-  ) -> Column {
+  private static func fill(_ keys: some KeyEntries, _ rows: Range<Int>, into vector: Vector) {
+    let texts = vector.texts
+    let lengths = vector.lengths
+    let valid = vector.valid
+    var nullCount = 0
+    for row in 0..<rows.count {
+      let (address, isNull) = keys.entry(rows.lowerBound &+ row)
+      let text = TextDictionary.text(at: address)
+      texts[row] = text.baseAddress!
+      lengths[row] = UInt32(truncatingIfNeeded: text.count)
+      valid[row] = isNull ? 0 : 1
+      nullCount &+= isNull ? 1 : 0
+    }
+    vector.hasNulls = nullCount > 0
+  }
+
+  @inline(__always)
+  private static func copy(_ keys: some KeyEntries, count: Int) -> Column {
     let addresses = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: count)
     defer { addresses.deallocate() }
     var nullCount = 0
@@ -64,7 +81,7 @@ struct KeyColumns {
       filled = count + 1
       var sum = 0
       for group in 0..<count {
-        let (address, isNull) = entry(group)
+        let (address, isNull) = keys.entry(group)
         (addresses + group).initialize(to: address)
         nullCount &+= isNull ? 1 : 0
         offsets[group] = sum
@@ -93,12 +110,51 @@ struct KeyColumns {
       }
     }
     var validity: [Bool]?
-    if nullCount > 0 {
-      validity = [Bool](unsafeUninitializedCapacity: count) { cells, filled in
-        filled = count
-        for group in 0..<count { cells[group] = !entry(group).isNull }
-      }
-    }
+    if nullCount > 0 { validity = (0..<count).map { !keys.entry($0).isNull } }
     return Column(.texts(bytes: bytes, offsets: offsets), validity: validity)
+  }
+}
+
+/// The dictionary entries of the keys of one column, group by group.
+private protocol KeyEntries {
+  func entry(_ group: Int) -> (address: UnsafeMutableRawPointer, isNull: Bool)
+}
+
+/// Keys that a group's number tells.
+private struct RankedKeys: KeyEntries {
+  let entries: UnsafePointer<GroupPlacement.Entry>
+  let starts: UnsafePointer<Int>
+  let shift: UInt64
+  let mask: UInt64
+  let ranked: RankedEntries
+  let nullRank: UInt64
+
+  @inline(__always)
+  func entry(_ group: Int) -> (address: UnsafeMutableRawPointer, isNull: Bool) {
+    let rank = (entries[starts[group]].number >> shift) & mask
+    return (ranked.address(Int(truncatingIfNeeded: rank)), rank == nullRank)
+  }
+}
+
+/// Keys as they stand in the part where the group occurred first.
+private struct WrittenKeys: KeyEntries {
+  struct Source {
+    let rows: RowView
+    let entries: RowView
+    let nullID: UInt32
+  }
+
+  let entries: UnsafePointer<GroupPlacement.Entry>
+  let starts: UnsafePointer<Int>
+  let sources: UnsafePointer<Source>
+  /// Which of the ids in a row; nil where the group is the id.
+  let column: Int?
+
+  @inline(__always)
+  func entry(_ group: Int) -> (address: UnsafeMutableRawPointer, isNull: Bool) {
+    let entry = entries[starts[group]]
+    let source = sources[Int(entry.part)]
+    let id = column.map { source.rows.address(entry.group).assumingMemoryBound(to: UInt32.self)[$0] } ?? entry.group
+    return (source.entries.address(id), id == source.nullID)
   }
 }

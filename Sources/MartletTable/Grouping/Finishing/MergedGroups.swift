@@ -1,54 +1,47 @@
 /// Runs of entries of one group each, with the group's state.
+///
+/// Not thread safe: belongs to the task that finishes it.
 final class MergedGroups {
   let plan: GroupPlan
+  /// Ascending by their numbers, equal ones in the order of the parts.
   let entries: UnsafePointer<GroupPlacement.Entry>
-  /// The entries of group `g` are `starts[g]..<ends[g]`.
-  let starts: [Int]
-  let ends: [Int]
+  let count: Int
+  /// The entries of group `g` are `starts[g]..<starts[g + 1]`.
+  let starts: UnsafePointer<Int>
   /// The state of each group: that of its part where there is only one, else one in `merged`.
   let states: [UnsafeMutableRawPointer]
-  /// Where each part's rows lie.
-  let views: [RowView]
   private let merged: RowStore
 
-  init(_ plan: GroupPlan, _ entries: UnsafePointer<GroupPlacement.Entry>, count: Int) {
+  /// - Parameter entries: Is taken over, and freed with the groups.
+  init(_ plan: GroupPlan, _ entries: UnsafePointer<GroupPlacement.Entry>, count entryCount: Int) {
     self.plan = plan
     self.entries = entries
     merged = RowStore(byteCount: plan.layout.byteCount, prepare: plan.layout.prepare)
-    views = plan.parts.map(\.rows.view)
-    var starts: [Int] = []
-    var ends: [Int] = []
-    starts.reserveCapacity(count)
-    ends.reserveCapacity(count)
-    var start = 0
-    while start < count {
-      var end = start &+ 1
-      while end < count && entries[end].number == entries[start].number { end &+= 1 }
-      starts.append(start)
-      ends.append(end)
-      start = end
+    let starts = UnsafeMutablePointer<Int>.allocate(capacity: entryCount + 1)
+    var count = 0
+    var index = 0
+    while index < entryCount {
+      (starts + count).initialize(to: index)
+      count &+= 1
+      let number = entries[index].number
+      index &+= 1
+      while index < entryCount && entries[index].number == number { index &+= 1 }
     }
-    if !plan.options.isOrdered {
-      // The first entry of a run is its first occurrence, because parts and groups are in order.
-      let byOccurrence = starts.indices.sorted { [starts] in
-        let left = entries[starts[$0]]
-        let right = entries[starts[$1]]
-        return (left.part, left.group) < (right.part, right.group)
-      }
-      starts = byOccurrence.map { [starts] in starts[$0] }
-      ends = byOccurrence.map { [ends] in ends[$0] }
-    }
-    self.starts = starts
-    self.ends = ends
-    states = Self.mergeStates(plan, entries, starts, ends, views, merged)
+    (starts + count).initialize(to: entryCount)
+    self.count = count
+    self.starts = UnsafePointer(starts)
+    states = Self.mergeStates(plan, entries, UnsafePointer(starts), count: count, into: merged)
   }
 
-  var count: Int { starts.count }
+  deinit {
+    entries.deallocate()
+    starts.deallocate()
+  }
 
   /// Adds up the states of each group in the order of the parts.
   private static func mergeStates(
-    _ plan: GroupPlan, _ entries: UnsafePointer<GroupPlacement.Entry>, _ starts: [Int], _ ends: [Int],
-    _ views: [RowView], _ merged: RowStore
+    _ plan: GroupPlan, _ entries: UnsafePointer<GroupPlacement.Entry>, _ starts: UnsafePointer<Int>, count: Int,
+    into merged: RowStore
   ) -> [UnsafeMutableRawPointer] {
     let capacity = LookupScratch.capacity
     let sources = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: capacity)
@@ -61,35 +54,38 @@ final class MergedGroups {
     }
     let layout = plan.layout
     let recordOffsets = plan.recordOffsets
-    let stateOffset = GroupAccumulator.stateOffset(keyCount: layout.spec.keyCount)
-    var pairs = 0
-    let count = starts.count
-    var states: [UnsafeMutableRawPointer] = []
-    states.reserveCapacity(count)
-    for group in 0..<count {
-      let start = starts[group]
-      let end = ends[group]
-      if end &- start == 1 {
-        states.append(views[Int(entries[start].part)].address(entries[start].group) + stateOffset)
-        continue
-      }
-      let row = merged.append()
-      let target = merged.view.address(row)
-      states.append(target)
-      for index in start..<end {
-        if pairs == capacity {
-          layout.merge(from: sources, into: targets, count: pairs, ordinalShifts: shifts)
-          pairs = 0
+    return plan.views.withUnsafeBufferPointer { views in
+      let stateOffset = GroupAccumulator.stateOffset(keyCount: layout.spec.keyCount)
+      var pairs = 0
+      let states = [UnsafeMutableRawPointer](unsafeUninitializedCapacity: count) { states, filled in
+        filled = count
+        for group in 0..<count {
+          let start = starts[group]
+          let end = starts[group &+ 1]
+          if end &- start == 1 {
+            let state = views[Int(entries[start].part)].address(entries[start].group) + stateOffset
+            states.initializeElement(at: group, to: state)
+            continue
+          }
+          let row = merged.append()
+          let target = merged.view.address(row)
+          states.initializeElement(at: group, to: target)
+          for index in start..<end {
+            if pairs == capacity {
+              layout.merge(from: sources, into: targets, count: pairs, ordinalShifts: shifts)
+              pairs = 0
+            }
+            let part = Int(entries[index].part)
+            (sources + pairs).initialize(to: views[part].address(entries[index].group) + stateOffset)
+            (targets + pairs).initialize(to: target)
+            shifts[pairs] = recordOffsets[part]
+            pairs += 1
+          }
         }
-        let part = Int(entries[index].part)
-        (sources + pairs).initialize(to: views[part].address(entries[index].group) + stateOffset)
-        (targets + pairs).initialize(to: target)
-        shifts[pairs] = recordOffsets[part]
-        pairs += 1
       }
+      layout.merge(from: sources, into: targets, count: pairs, ordinalShifts: shifts)
+      return states
     }
-    layout.merge(from: sources, into: targets, count: pairs, ordinalShifts: shifts)
-    return states
   }
 
   /// The records of each group that are null in `argument`; nil where none is.
@@ -98,7 +94,7 @@ final class MergedGroups {
     let sources = plan.parts.map(\.nullCounts.view)
     return (0..<count).map { group in
       var sum: Int64 = 0
-      for index in starts[group]..<ends[group] {
+      for index in starts[group]..<starts[group + 1] {
         sum &+= sources[Int(entries[index].part)].count(group: Int(entries[index].group), argument: argument)
       }
       return sum

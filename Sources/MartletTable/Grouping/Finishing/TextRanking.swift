@@ -14,9 +14,11 @@ package final class TextRanking: @unchecked Sendable {
   /// All texts.
   private let dictionary: TextDictionary
   /// A text of each rank.
-  private let byRank: [UInt32]
+  private let byRank: UnsafeBufferPointer<UInt32>
   /// The entries by rank, or nil when they would take too much memory.
   private let copies: UnsafeMutableRawPointer?
+  /// True when no text needs quotes, in CSV or TSV; not looked for among very many texts.
+  let isPlain: Bool
 
   /// - Parameters:
   ///   - dictionaries: One a part; a text may be in several.
@@ -49,19 +51,23 @@ package final class TextRanking: @unchecked Sendable {
     self.type = type
     dictionary = all
     var ranks: [UInt32]
+    let ids: [UInt32]
     switch type {
     case .null, .text:
-      (ranks, byRank) = Self.rankTexts(all)
+      (ranks, ids) = Self.rankTexts(all)
     case .bool, .int, .double, .date, .timestamp:
-      (ranks, byRank) = try Self.rankValues(all, type, column: column, reader: reader!)
+      (ranks, ids) = try Self.rankValues(all, type, column: column, reader: reader!)
     }
+    byRank = Self.copy(ids.count) { ids[$0] }
     var rankCount = byRank.count
     if all.nullID != TextDictionary.noID {
       ranks[Int(all.nullID)] = UInt32(rankCount)
       rankCount += 1
     }
     self.rankCount = max(rankCount, 1)
-    copies = rankCount <= 1 << 18 ? Self.copyEntries(all, byRank) : nil
+    let isSmall = rankCount <= 1 << 18
+    copies = isSmall ? Self.copyEntries(all, ids) : nil
+    isPlain = isSmall && (0..<all.count).allSatisfy { $0 == Int(all.nullID) || DelimitedText.isPlain(all.text($0)) }
     if remaps.isEmpty {
       self.ranks = [Self.copy(ranks.count) { ranks[$0] }]
     } else {
@@ -70,6 +76,7 @@ package final class TextRanking: @unchecked Sendable {
   }
 
   deinit {
+    byRank.deallocate()
     copies?.deallocate()
     for part in ranks { part.deallocate() }
   }
@@ -107,10 +114,11 @@ package final class TextRanking: @unchecked Sendable {
 
   /// Dictionary entries in order of rank, that of null included: small dictionaries are copied once, so that reading
   /// them in their order is reading memory in its order; of large ones the addresses must do.
-  func withEntries<Result>(_ body: (RankedEntries) -> Result) -> Result {
-    byRank.withUnsafeBufferPointer { byRank in
-      body(RankedEntries(view: dictionary.rows.view, byRank: byRank, nullID: dictionary.nullID, copies: copies))
-    }
+  ///
+  /// Valid while the ranking lives.
+  var entries: RankedEntries {
+    RankedEntries(
+      view: dictionary.rows.view, byRank: byRank, nullID: dictionary.nullID, copies: copies)
   }
 
   private struct Item: BitwiseCopyable {

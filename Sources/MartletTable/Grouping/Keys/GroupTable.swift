@@ -3,6 +3,11 @@
 /// While the product of the dictionaries' sizes is small, a table is indexed by the ids put side by side, which is
 /// one load a record. Beyond that it is a hash table of groups: slots of 8 bytes (hash and group + 1), and the ids
 /// themselves at the beginning of the group's row, where its state follows, so the compare brings in the state.
+///
+/// Looking up keys that are all different is waste: where nearly every record so far was a group of its own, the
+/// following become groups without a look, and a group may then occur more than once. The finish, which sorts, makes one
+/// of them. This is the partial aggregation that gives itself up of "Data Partitioning and Pre-Aggregation" engines, as in
+/// DuckDB and Photon; every sixteenth batch is still looked up, to return when the keys begin to repeat.
 final class GroupTable {
   let keyCount: Int
   /// Words of 8 bytes that a row's ids take: two ids a word, a spare half zero.
@@ -19,6 +24,18 @@ final class GroupTable {
   private let keys: UnsafeMutablePointer<UInt64>
   private let hashes: UnsafeMutablePointer<UInt32>
   private let misses: UnsafeMutablePointer<UInt32>
+  private var phase = Phase.finding(records: 0)
+  private let repeatedGroups: Int
+
+  /// What is done with the records of a hash table.
+  private enum Phase {
+    /// All are looked up; `records` were, as long as it is open whether that is worth it.
+    case finding(records: Int)
+    /// Each becomes a group; `batches` did.
+    case appending(batches: Int)
+    /// All are looked up, whatever comes: keys do repeat.
+    case settled
+  }
 
   init(keyCount: Int, stateBytes: Int, tuning: GroupTuning, prepare: (UnsafeMutableRawPointer) -> Void) {
     self.keyCount = keyCount
@@ -33,6 +50,7 @@ final class GroupTable {
     slotBits = tuning.slotBits
     slots = .allocate(capacity: 0)
     hashMask = tuning.hashMask
+    repeatedGroups = tuning.repeatedGroups
     keys = .allocate(capacity: keyWords * LookupScratch.capacity)
     hashes = .allocate(capacity: LookupScratch.capacity)
     misses = .allocate(capacity: LookupScratch.capacity + 1)
@@ -68,8 +86,10 @@ final class GroupTable {
   ///   - ids: The ids of column `c` begin at `ids + c * LookupScratch.capacity`.
   ///   - sizes: How many ids each column has by now.
   ///   - count: At most `LookupScratch.capacity`.
+  ///   - mayRepeat: Whether a group may be added although it is there.
   func lookup(
-    _ ids: UnsafePointer<UInt32>, sizes: UnsafePointer<Int>, count: Int, into groups: UnsafeMutablePointer<UInt32>
+    _ ids: UnsafePointer<UInt32>, sizes: UnsafePointer<Int>, count: Int, into groups: UnsafeMutablePointer<UInt32>,
+    mayRepeat: Bool = false
   ) {
     if let bits = directBits {
       var fits = true
@@ -79,7 +99,40 @@ final class GroupTable {
         return
       }
     }
-    lookupHashed(ids, count, groups)
+    guard mayRepeat else { return lookupHashed(ids, count, groups) }
+    switch phase {
+    case .settled: lookupHashed(ids, count, groups)
+    case .finding(let before):
+      lookupHashed(ids, count, groups)
+      phase = .finding(records: before + count)
+      if rows.count >= repeatedGroups { phase = phase(after: before + count, sizes) }
+    case .appending(let before):
+      phase = .appending(batches: before &+ 1)
+      if before & 15 == 15, repeats(ids, count) {
+        phase = .settled
+        return lookupHashed(ids, count, groups)
+      }
+      for record in 0..<count { groups[record] = UInt32(truncatingIfNeeded: appendGroup(ids + record)) }
+    }
+  }
+
+  /// Whether to go on looking up after that many records.
+  ///
+  /// Groups that are no more than the texts of one column are no combinations that never end: the column's texts may come
+  /// round again, as do the names of sensors that are read in turn.
+  private func phase(after records: Int, _ sizes: UnsafePointer<Int>) -> Phase {
+    let groups = rows.count
+    if groups * 20 < records * 19 { return .settled }
+    for column in 0..<keyCount where groups * 2 < sizes[column] * 3 { return .finding(records: records) }
+    return .appending(batches: 0)
+  }
+
+  /// Whether a quarter of the records are groups that are in the table.
+  private func repeats(_ ids: UnsafePointer<UInt32>, _ count: Int) -> Bool {
+    probe(ids, count, misses)
+    var found = 0
+    for record in 0..<count where misses[record] != 0 { found += 1 }
+    return found * 4 >= count
   }
 
   private func lookupDirect(
@@ -197,8 +250,11 @@ final class GroupTable {
     return UInt32(truncatingIfNeeded: hash &>> 32) & hashMask
   }
 
-  private func lookupHashed(
-    _ ids: UnsafePointer<UInt32>, _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+  /// Puts the records' ids side by side into `keys`, and writes their hashes, and for each the first group of that hash
+  /// plus one, or zero.
+  @inline(__always)
+  private func probe(
+    _ ids: UnsafePointer<UInt32>, _ count: Int, _ candidates: UnsafeMutablePointer<UInt32>
   ) {
     let keyWords = keyWords
     let keys = keys
@@ -224,8 +280,16 @@ final class GroupTable {
         index = (index &+ 1) & mask
         slot = slots[index]
       }
-      groups[record] = UInt32(truncatingIfNeeded: slot)
+      candidates[record] = UInt32(truncatingIfNeeded: slot)
     }
+  }
+
+  private func lookupHashed(
+    _ ids: UnsafePointer<UInt32>, _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+  ) {
+    probe(ids, count, groups)
+    let keyWords = keyWords
+    let keys = keys
     let misses = misses
     let view = rows.view
     var missCount = 0

@@ -1,0 +1,53 @@
+package import MartletBytes
+
+// For front ends that hold bodies and dependencies themselves, and write them down one after the other.
+
+extension GraphBuilder {
+  /// Adds a dependency to the task that is added next.
+  package mutating func dependNext(on task: UInt32) { columns.depend(on: task) }
+
+  /// Adds a task on the dependencies named before.
+  package mutating func addDeclared(
+    _ label: String, at place: CompactLocation, kind: TaskKind, traits: TaskTraits?, body: @escaping TaskBody
+  ) -> UInt32 {
+    let cell = signals.isEmpty ? TaskCell(body: body) : waitingCell(TaskCell(body: body))
+    let number = labels.intern(label, at: place)
+    let digest = labels.nextMember(of: number)
+    let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
+    if let traits, traits != .none { self.traits.append((task.rawValue, traits)) }
+    return task.rawValue
+  }
+
+  /// The same with a digest that the front end knows; where a task has it already, that one is given.
+  package mutating func addKeyed(
+    _ label: String, at place: CompactLocation, kind: TaskKind, traits: TaskTraits?, digest: Digest128,
+    body: @escaping TaskBody
+  ) -> UInt32 {
+    if let task = keys.task(with: digest, in: columns.digests) {
+      columns.withdrawDependencies()
+      signals = []
+      return task
+    }
+    let cell = signals.isEmpty ? TaskCell(body: body) : waitingCell(TaskCell(body: body))
+    let number = labels.intern(label, at: place)
+    let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
+    keys.insert(task.rawValue, in: columns.digests)
+    if let traits, traits != .none { self.traits.append((task.rawValue, traits)) }
+    return task.rawValue
+  }
+
+  /// A graph that is only there to be culled and rewritten, at less cost: `TaskGraph.rewritten`.
+  package consuming func draft() -> TaskGraph {
+    TaskGraph(
+      columns: columns, labels: labels, contents: contents, traits: traits, stamp: stamp, ordering: .depthFirst,
+      isDraft: true)
+  }
+
+  /// The node of a task that was added.
+  package func declaredNode<Value>(_ task: UInt32, of type: Value.Type = Value.self) -> Node<Value> {
+    node(TaskID(rawValue: task))
+  }
+
+  /// The node of a task that was added.
+  package func declaredNode(_ task: UInt32) -> AnyNode { AnyNode(id: TaskID(rawValue: task), stamp: stamp) }
+}

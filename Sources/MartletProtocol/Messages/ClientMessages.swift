@@ -1,0 +1,135 @@
+package import MartletBytes
+
+/// What a client says to the scheduler.
+package enum ClientToScheduler: Equatable, Sendable {
+  /// A graph, or a piece of one.
+  case submit(Submission)
+  /// The client no longer wants these results.
+  case release([TaskHandle])
+  /// Nobody shall compute these; the tasks of other clients stay unless `force`.
+  case cancel([TaskHandle], force: Bool)
+  /// Try again what failed, from the task that failed first.
+  case retry([TaskHandle])
+  /// Data of the client's that it has put, or will put, onto workers: `bytes` at each of `holders`, or inline.
+  case scatter([ScatteredValue])
+  /// Keep results under a name until somebody takes it back.
+  case publish(request: UInt32, name: String, tasks: [TaskHandle], overwrites: Bool)
+  /// Take a name back.
+  case unpublish(request: UInt32, name: String)
+  /// What a name stands for: its tasks become wanted by this client.
+  case subscribe(request: UInt32, name: String)
+  /// A question.
+  case ask(request: UInt32, Question)
+  /// An operation on something that clients and tasks share.
+  case coordinate(request: UInt32, CoordinationRequest)
+  /// Still here.
+  case heartbeat
+  /// The client ends; all that it wants is released.
+  case goodbye
+}
+
+/// A value that the client brings along.
+package struct ScatteredValue: Equatable, Sendable {
+  package var digest: Digest128
+  package var label: String
+  package var type: String
+  package var byteCount: Int64
+  /// Where it lies; empty when it is inline.
+  package var holders: [WorkerID]
+  /// The value itself, when it is small.
+  package var bytes: [UInt8]?
+
+  package init(
+    digest: Digest128, label: String, type: String, byteCount: Int64, holders: [WorkerID], bytes: [UInt8]?
+  ) {
+    self.digest = digest
+    self.label = label
+    self.type = type
+    self.byteCount = byteCount
+    self.holders = holders
+    self.bytes = bytes
+  }
+}
+
+/// What a client or an operator may ask.
+package enum Question: Equatable, Sendable {
+  /// The workers with their state, as JSON.
+  case workers
+  /// Counts of tasks by state and by label, as JSON.
+  case tasks
+  /// Who holds these results.
+  case whoHas([TaskHandle])
+  /// What happened to a task, a line an event.
+  case story(Digest128)
+  /// The names that are published.
+  case published
+}
+
+/// What the scheduler says to a client.
+package enum SchedulerToClient: Equatable, Sendable {
+  /// The piece of a graph is known; the handles of its wanted tasks, in their order.
+  case accepted(graph: UInt32, wanted: [TaskHandle])
+  /// The graph cannot be taken; nothing of it is wanted.
+  case refused(graph: UInt32, FailureRecord)
+  /// Results are there.
+  case finished([FinishedResult])
+  /// Tasks have failed.
+  case failed(TaskHandle, FailureRecord)
+  /// A result that was there is computed again, or is on its way back.
+  case recomputing([TaskHandle])
+  /// Where results lie now.
+  case holders([HeldResult])
+  /// The answer to a request: JSON, names or lines.
+  case answer(request: UInt32, text: String)
+  /// The tasks behind a name.
+  case named(request: UInt32, tasks: [NamedTask])
+  /// The outcome of an operation.
+  case coordinated(request: UInt32, CoordinationReply)
+  /// A request failed.
+  case denied(request: UInt32, reason: String)
+  /// Still here.
+  case heartbeat
+  /// The scheduler ends the session, and why.
+  case goodbye(reason: String)
+}
+
+/// A result that is there.
+package struct FinishedResult: Equatable, Sendable {
+  package var task: TaskHandle
+  package var type: String
+  package var byteCount: Int64
+  /// The value itself when it is small.
+  package var inline: [UInt8]?
+  /// Addresses of workers that hold it, at most a few.
+  package var holders: [String]
+
+  package init(task: TaskHandle, type: String, byteCount: Int64, inline: [UInt8]?, holders: [String]) {
+    self.task = task
+    self.type = type
+    self.byteCount = byteCount
+    self.inline = inline
+    self.holders = holders
+  }
+}
+
+/// Who holds a result.
+package struct HeldResult: Equatable, Sendable {
+  package var task: TaskHandle
+  package var holders: [String]
+
+  package init(task: TaskHandle, holders: [String]) {
+    self.task = task
+    self.holders = holders
+  }
+}
+
+/// A task with its key.
+package struct NamedTask: Equatable, Sendable {
+  package var task: TaskHandle
+  package var digest: Digest128
+
+  package init(task: TaskHandle, digest: Digest128) {
+    self.task = task
+    self.digest = digest
+  }
+}

@@ -1,0 +1,231 @@
+package import MartletBytes
+
+/// What a worker says to the scheduler.
+package enum WorkerToScheduler: Equatable, Sendable {
+  /// The first message: who it is and what it holds.
+  case register(WorkerRegistration)
+  /// Still here, and how it is.
+  case heartbeat(WorkerMetrics)
+  /// Tasks have given results.
+  case finished([TaskEnd])
+  /// A task has none.
+  case failed(TaskHandle, RunID, FailureRecord)
+  /// Copies that it was told to fetch, or needed, have come.
+  case fetched([TaskHandle])
+  /// A result was not where the scheduler said.
+  case missing(TaskHandle, from: WorkerID)
+  /// Results that it dropped because it was told so, or lost (a damaged spill file).
+  case dropped([TaskHandle])
+  /// The answer to `steal`: whether the task was given up before it began.
+  case stealAnswer(TaskHandle, RunID, gave: Bool)
+  /// It takes no more work, or takes work again.
+  case paused(Bool)
+  /// It wants to end: its results have to be moved first.
+  case retire
+  /// An operation of a task on something shared; the request numbers are the worker's.
+  case coordinate(request: UInt32, CoordinationRequest)
+  /// It ends now.
+  case goodbye
+}
+
+/// Who a worker is.
+package struct WorkerRegistration: Equatable, Sendable {
+  package var name: String
+  /// Where clients and other workers reach it: `host:port`.
+  package var address: String
+  package var host: String
+  package var threads: UInt32
+  /// Bytes of results that it may hold; 0: no limit.
+  package var memoryLimit: Int64
+  package var resources: [ResourceAmount]
+  /// All functions that it can run.
+  package var functions: [FunctionName]
+  /// The scheduler that it was registered with before, if it comes back.
+  package var epoch: UInt64
+  /// What it holds.
+  package var holdings: [Holding]
+
+  package init(
+    name: String, address: String, host: String, threads: UInt32, memoryLimit: Int64, resources: [ResourceAmount] = [],
+    functions: [FunctionName], epoch: UInt64 = 0, holdings: [Holding] = []
+  ) {
+    self.name = name
+    self.address = address
+    self.host = host
+    self.threads = threads
+    self.memoryLimit = memoryLimit
+    self.resources = resources
+    self.functions = functions
+    self.epoch = epoch
+    self.holdings = holdings
+  }
+}
+
+/// A result that a worker holds.
+package struct Holding: Equatable, Sendable {
+  package var task: TaskHandle
+  package var digest: Digest128
+  package var type: String
+  package var byteCount: Int64
+
+  package init(task: TaskHandle, digest: Digest128, type: String, byteCount: Int64) {
+    self.task = task
+    self.digest = digest
+    self.type = type
+    self.byteCount = byteCount
+  }
+}
+
+/// How a worker is.
+package struct WorkerMetrics: Equatable, Sendable {
+  /// Results in memory and on disk, in bytes.
+  package var resultBytes: Int64 = 0
+  package var spilledBytes: Int64 = 0
+  /// What the process takes in memory.
+  package var residentBytes: Int64 = 0
+  /// Bytes that it is receiving.
+  package var incomingBytes: Int64 = 0
+  package var executing: UInt32 = 0
+  package var ready: UInt32 = 0
+  /// Of one processor; 200 is two.
+  package var processorPercent: UInt32 = 0
+
+  package init() {}
+}
+
+/// A task that has given a result.
+package struct TaskEnd: Equatable, Sendable {
+  package var task: TaskHandle
+  package var run: RunID
+  /// How long its body took.
+  package var nanoseconds: Int64
+  /// What the result takes.
+  package var byteCount: Int64
+  /// An index into the types that both sides know from the handshake's registry.
+  package var type: String
+  /// The result itself when it is small.
+  package var inline: [UInt8]?
+
+  package init(
+    task: TaskHandle, run: RunID, nanoseconds: Int64, byteCount: Int64, type: String, inline: [UInt8]? = nil
+  ) {
+    self.task = task
+    self.run = run
+    self.nanoseconds = nanoseconds
+    self.byteCount = byteCount
+    self.type = type
+    self.inline = inline
+  }
+}
+
+/// What the scheduler says to a worker.
+package enum SchedulerToWorker: Equatable, Sendable {
+  /// The answer to `register`. The handles of what it held and is still wanted; everything else it drops.
+  case welcome(WorkerID, epoch: UInt64, heartbeatNanoseconds: Int64, keep: [Holding])
+  /// It cannot take part.
+  case refused(reason: String)
+  /// Compute these.
+  case compute([ComputeTask])
+  /// Nobody wants these runs any more; one that has begun may go on, its answer is not waited for.
+  case cancel([TaskRun])
+  /// Drop these results.
+  case release([TaskHandle])
+  /// Get copies of these.
+  case fetch([InputRef])
+  /// Give this run back unless it has begun.
+  case steal(TaskHandle, RunID)
+  /// Where results lie that were missing; nobody: wait or give up.
+  case holders(TaskHandle, [PeerRef])
+  /// A peer is gone: do not ask it any more.
+  case peerLost(WorkerID)
+  /// All results are copied elsewhere: the worker may end.
+  case retired
+  /// The outcome of a task's operation on something shared.
+  case coordinated(request: UInt32, CoordinationReply)
+  /// The heartbeat arrived.
+  case heartbeat
+  /// The scheduler ends the session, and why.
+  case goodbye(reason: String)
+}
+
+/// An assignment.
+package struct TaskRun: Equatable, Sendable, BitwiseCopyable {
+  package var task: TaskHandle
+  package var run: RunID
+
+  package init(task: TaskHandle, run: RunID) {
+    self.task = task
+    self.run = run
+  }
+}
+
+/// Another worker, and where it is.
+package struct PeerRef: Equatable, Sendable {
+  package var worker: WorkerID
+  package var address: String
+
+  package init(worker: WorkerID, address: String) {
+    self.worker = worker
+    self.address = address
+  }
+}
+
+/// A result that a task needs, and who has it.
+package struct InputRef: Equatable, Sendable {
+  package var task: TaskHandle
+  package var byteCount: Int64
+  package var holders: [PeerRef]
+  /// The result itself when it is small and the worker does not hold it.
+  package var inline: [UInt8]?
+  /// Its type, when it is inline.
+  package var type: String
+
+  package init(task: TaskHandle, byteCount: Int64, holders: [PeerRef], inline: [UInt8]? = nil, type: String = "") {
+    self.task = task
+    self.byteCount = byteCount
+    self.holders = holders
+    self.inline = inline
+    self.type = type
+  }
+}
+
+/// A task with all that a worker needs to compute it.
+package struct ComputeTask: Equatable, Sendable {
+  package var task: TaskHandle
+  package var run: RunID
+  package var digest: Digest128
+  package var label: String
+  /// Lower runs earlier.
+  package var priority: UInt64
+  /// What to do, with names where a submission has indices.
+  package var work: AssignedWork
+  package var timeoutNanoseconds: Int64
+  package var isBlocking: Bool
+  package var resources: [ResourceAmount]
+  package var inputs: [InputRef]
+
+  package init(
+    task: TaskHandle, run: RunID, digest: Digest128, label: String, priority: UInt64, work: AssignedWork,
+    timeoutNanoseconds: Int64 = 0, isBlocking: Bool = false, resources: [ResourceAmount] = [], inputs: [InputRef] = []
+  ) {
+    self.task = task
+    self.run = run
+    self.digest = digest
+    self.label = label
+    self.priority = priority
+    self.work = work
+    self.timeoutNanoseconds = timeoutNanoseconds
+    self.isBlocking = isBlocking
+    self.resources = resources
+    self.inputs = inputs
+  }
+}
+
+/// `TaskWork` with names instead of indices.
+package enum AssignedWork: Equatable, Sendable {
+  case call(FunctionName, arguments: [UInt8])
+  case literal(type: String, bytes: [UInt8])
+  case gather(element: String)
+  case alias
+  case signal
+}

@@ -1,0 +1,87 @@
+import MartletBytes
+import MartletProtocol
+
+extension SchedulerCore {
+  /// What is wrong with the tables; nil when all of them agree. Recomputes what the fast paths keep up to date. O(all).
+  package func brokenInvariant() -> String? {
+    var processing = 0
+    for number in tasks.indices where tasks[number].isUsed {
+      let slot = UInt32(number)
+      let task = tasks[number]
+      let name = "\(labels[task.label]) \(handle(of: slot)) in \(task.state)"
+      if self.slot(of: task.digest) != slot { return "\(name) is not found by its key" }
+      let inputs = dependencies.rights(of: slot)
+      if inputs.contains(where: { !tasks[Int($0)].isUsed }) { return "\(name) depends on a forgotten task" }
+      let waiters = dependencies.lefts(of: slot).count { tasks[Int($0)].state.isActive }
+      if waiters != Int(task.waiters) { return "\(name) has \(waiters) waiters, \(task.waiters) were counted" }
+      let hasCopy = task.hasInline || holders.count(ofLeft: slot) > 0 || task.work == .signal
+      switch task.state {
+      case .released:
+        if isNeeded(slot), task.pins == 0 { return "\(name) is needed and nobody computes it" }
+        if !isNeeded(slot), task.pins == 0, dependencies.count(ofRight: slot) == 0 {
+          return "\(name) should be forgotten"
+        }
+      case .waiting:
+        let unmet = inputs.count { tasks[Int($0)].state != .memory }
+        if unmet != Int(task.unmet) { return "\(name) misses \(unmet) inputs, \(task.unmet) were counted" }
+        if unmet == 0, !task.isDelayed { return "\(name) waits for nothing" }
+      case .ready, .noWorker:
+        if inputs.contains(where: { tasks[Int($0)].state != .memory }) { return "\(name) lacks an input" }
+      case .processing:
+        processing += 1
+        if !workers[Int(task.worker)].isAlive { return "\(name) is on a dead worker" }
+        if assignments.rights(of: slot) != [task.worker] { return "\(name) is not among its worker's tasks" }
+      case .memory: if !hasCopy { return "\(name) has no copy" }
+      case .failed: if failures[slot] == nil { return "\(name) has no reason" }
+      }
+      if task.state.isActive || task.state == .memory, !isNeeded(slot) { return "\(name) is not needed" }
+      if task.state != .memory, holders.count(ofLeft: slot) > 0 || task.hasInline { return "\(name) has a copy" }
+    }
+    if processing != processingCount { return "\(processing) tasks are processing, \(processingCount) were counted" }
+    return brokenWorker()
+  }
+
+  private func brokenWorker() -> String? {
+    for number in workers.indices {
+      let worker = workers[number]
+      let held = holders.lefts(of: UInt32(number))
+      let given = assignments.lefts(of: UInt32(number))
+      if !worker.isAlive, !held.isEmpty || !given.isEmpty { return "the dead worker \(number) has tasks" }
+      if given.count != worker.processing {
+        return "worker \(number) has \(given.count) tasks, \(worker.processing) counted"
+      }
+      let bytes = held.reduce(0) { $0 + tasks[Int($1)].resultBytes }
+      if bytes != worker.heldBytes { return "worker \(number) holds \(bytes) bytes, \(worker.heldBytes) were counted" }
+      let booked = given.reduce(0) { $0 + tasks[Int($1)].bookedNanoseconds }
+      if booked != worker.occupancyNanoseconds { return "worker \(number) is booked wrongly" }
+      for (place, resource) in worker.resources.enumerated() {
+        var used: Int64 = 0
+        for slot in given {
+          for need in traits[Int(tasks[Int(slot)].traits)].resources where need.name == resource.name {
+            used += need.amount
+          }
+        }
+        if used != worker.occupied[place] || used > resource.amount {
+          return "worker \(number): \(resource.name) is off"
+        }
+      }
+    }
+    return nil
+  }
+
+  /// What is left when no client wants anything: nothing, or this.
+  package func leftover() -> String? {
+    if taskCount > 0 {
+      let some = tasks.indices.filter { tasks[$0].isUsed }.prefix(3).map {
+        "\(labels[tasks[$0].label]): \(tasks[$0].state)"
+      }
+      return "\(taskCount) tasks are left, such as \(some.joined(separator: ", "))"
+    }
+    if holders.count + wants.count + dependencies.count + assignments.count > 0 { return "a relation is not empty" }
+    if !inlines.isEmpty || inlineBytes != 0 || !failures.isEmpty || !deathsByTask.isEmpty {
+      return "a table is not empty"
+    }
+    if labels.count > 0 || table.count > 0 || types.count > 0 { return "names or keys are left" }
+    return nil
+  }
+}

@@ -1,0 +1,242 @@
+package import MartletBytes
+package import MartletProtocol
+
+/// Something that happened, for the scheduler to decide upon.
+package enum SchedulerEvent: Sendable {
+  /// A client has connected under a number never used before.
+  case clientConnected(ClientID)
+  case clientSaid(ClientID, ClientToScheduler)
+  /// Its connection is gone, and it will not come back under this number.
+  case clientLost(ClientID)
+  /// A worker has registered under a number never used before.
+  case workerRegistered(WorkerID, WorkerRegistration)
+  case workerSaid(WorkerID, WorkerToScheduler)
+  /// It is gone. `started`: the tasks that had begun on it, where its supervisor knows.
+  case workerLost(WorkerID, WorkerDeath, started: [TaskHandle]?)
+  /// Time has passed; at least ten a second.
+  case tick
+}
+
+/// Something for the shell to do.
+package enum SchedulerAction: Equatable, Sendable {
+  case tellClient(ClientID, SchedulerToClient)
+  case tellWorker(WorkerID, SchedulerToWorker)
+  /// Close its connection after what was said.
+  case closeClient(ClientID)
+  case closeWorker(WorkerID)
+  /// A line for the log.
+  case log(String)
+}
+
+/// What can be chosen about scheduling.
+package struct SchedulerSettings: Sendable {
+  /// Identifies this scheduler's life: handles of another one mean nothing.
+  package var epoch: UInt64 = 1
+  /// How many workers may die of a task before it fails.
+  package var allowedFailures = 3
+  /// Tasks given to a worker for each of its threads when nothing is known of their duration.
+  package var saturation = 1.1
+  /// How much work a worker has in hand at most, when durations are known: enough to bridge a round trip.
+  package var queueNanoseconds: Int64 = 2_000_000
+  /// Assumed of a task of whose label none has ended.
+  package var unknownNanoseconds: Int64 = 500_000_000
+  package var bytesPerSecond = 1e9
+  /// A worker or client that is silent for longer is gone.
+  package var silenceNanoseconds: Int64 = 300_000_000_000
+  package var heartbeatNanoseconds: Int64 = 1_000_000_000
+  /// Bytes of small results that are kept here.
+  package var inlineBudgetBytes = 256 << 20
+  /// Tasks that can be known at one time.
+  package var taskLimit = 1 << 28
+  /// A worker that has nothing to do, but should, for so long: its tasks are given out again.
+  package var watchdogNanoseconds: Int64 = 30_000_000_000
+  /// Transitions that are remembered for stories.
+  package var storyLength = 1 << 16
+
+  package init() {}
+}
+
+/// Decides which worker computes which task, and what is kept where.
+///
+/// A value without any I/O: events go in, actions come out, time is part of the events. The same events give the same
+/// actions in every process. After a batch of events the shell calls `flush`, which hands out the collected assignments:
+/// one message a worker.
+package struct SchedulerCore: Sendable {
+  package let settings: SchedulerSettings
+  package internal(set) var now = Timestamp(nanoseconds: 0)
+
+  var tasks: [TaskRecord] = []
+  var freeSlots: [UInt32] = []
+  var table = DigestTable()
+  /// Left: the dependent; right: what it depends on, in the order of its arguments.
+  var dependencies = Relation()
+  /// Left: the task; right: the worker that holds its result.
+  var holders = Relation()
+  /// Left: the task; right: the client that wants it.
+  var wants = Relation()
+  /// Left: the task; right: the worker that has to compute it.
+  var assignments = Relation()
+
+  var labels = Names()
+  var types = Names()
+  var functions = Names()
+  var functionNames: [FunctionName?] = []
+  var traits: [WorkTraits] = [WorkTraits()]
+  var traitUses: [Int] = [1]
+  var freeTraits: [UInt32] = []
+  var statistics = LabelStatistics()
+
+  // Only looked up by slot, never walked.
+  var inlines: [UInt32: [UInt8]] = [:]
+  var inlineBytes = 0
+  var failures: [UInt32: FailureRecord] = [:]
+  var deathsByTask: [UInt32: [WorkerDeath]] = [:]
+
+  package internal(set) var workers: [WorkerRecord] = []
+  var clients: [ClientRecord] = []
+  /// Ready tasks of each client.
+  var queues: [Heap<UInt64>] = []
+  /// Tasks that no worker may run now.
+  var unplaceable: [UInt32] = []
+  /// Attempts that are due later.
+  var timers = Heap<Int64>()
+  /// Graphs whose last piece has not come: what their client wants of them.
+  var openGraphs: [OpenGraph] = []
+
+  var outboxes: [WorkerOutbox] = []
+  var finishedForClients: [[FinishedResult]] = []
+  /// Tasks that somebody has stopped to need, until they are looked at.
+  var unneeded: [UInt32] = []
+  var isSettling = false
+  /// Tasks whose last input has come, until they are looked at.
+  var becomingReady: [UInt32] = []
+  var isReadying = false
+  /// News for clients, until the next flush.
+  var failedForClients: [(client: ClientID, task: TaskHandle, failure: FailureRecord)] = []
+  var recomputing: [(client: ClientID, task: TaskHandle)] = []
+  /// Where a look at all workers began last, so that a bounded look sees all of them in turn.
+  var cursor = 0
+  var processingCount = 0
+  var story: Story
+  /// How often a task changed its state.
+  package internal(set) var transitionCount = 0
+  /// Runs whose work was lost with their worker, or given up: what may be computed again.
+  package internal(set) var lostRuns = 0
+
+  /// What a worker is told at the next flush.
+  struct WorkerOutbox: Sendable {
+    var compute: [ComputeTask] = []
+    var release: [TaskHandle] = []
+    var cancel: [TaskRun] = []
+    var fetch: [InputRef] = []
+    var isEmpty: Bool { compute.isEmpty && release.isEmpty && cancel.isEmpty && fetch.isEmpty }
+  }
+
+  /// A graph of which pieces are missing.
+  struct OpenGraph: Sendable {
+    let client: ClientID
+    let graph: UInt32
+    var wanted: [UInt32]
+    /// Its tasks so far, each pinned.
+    var tasks: [UInt32]
+    var number: UInt32
+    var order: UInt64
+  }
+
+  /// A scheduler without workers and clients.
+  package init(settings: SchedulerSettings = SchedulerSettings()) {
+    self.settings = settings
+    story = Story(capacity: settings.storyLength)
+  }
+
+  /// Takes an event; what has to be done is appended to `actions`.
+  package mutating func handle(_ event: SchedulerEvent, at now: Timestamp, _ actions: inout [SchedulerAction]) {
+    self.now = max(now, self.now)
+    switch event {
+    case .clientConnected(let client): connect(client)
+    case .clientSaid(let client, let message): hear(client, message, &actions)
+    case .clientLost(let client): lose(client)
+    case .workerRegistered(let worker, let registration): register(worker, registration, &actions)
+    case .workerSaid(let worker, let message): hear(worker, message, &actions)
+    case .workerLost(let worker, let death, let started): lose(worker, death, started: started, &actions)
+    case .tick: tick(&actions)
+    }
+    dispatch(&actions)
+  }
+
+  /// Hands out what was collected since the last flush.
+  package mutating func flush(_ actions: inout [SchedulerAction]) {
+    for (number, box) in outboxes.enumerated() where !box.isEmpty {
+      let worker = WorkerID(rawValue: UInt32(number))
+      // A release before a fetch or an assignment that may bring the same result back.
+      if !box.cancel.isEmpty { actions.append(.tellWorker(worker, .cancel(box.cancel))) }
+      if !box.release.isEmpty { actions.append(.tellWorker(worker, .release(box.release))) }
+      if !box.fetch.isEmpty { actions.append(.tellWorker(worker, .fetch(box.fetch))) }
+      if !box.compute.isEmpty { actions.append(.tellWorker(worker, .compute(box.compute))) }
+      outboxes[number] = WorkerOutbox()
+    }
+    for (number, results) in finishedForClients.enumerated() where !results.isEmpty {
+      actions.append(.tellClient(ClientID(rawValue: UInt32(number)), .finished(results)))
+      finishedForClients[number] = []
+    }
+    for news in recomputing { actions.append(.tellClient(news.client, .recomputing([news.task]))) }
+    for news in failedForClients { actions.append(.tellClient(news.client, .failed(news.task, news.failure))) }
+    recomputing = []
+    failedForClients = []
+  }
+
+  // MARK: Tasks by handle
+
+  func handle(of slot: UInt32) -> TaskHandle { TaskHandle(slot: slot, generation: tasks[Int(slot)].generation) }
+
+  /// The slot behind a handle that still means what it meant.
+  func slot(of handle: TaskHandle) -> UInt32? {
+    guard Int(handle.slot) < tasks.count, tasks[Int(handle.slot)].isUsed,
+      tasks[Int(handle.slot)].generation == handle.generation
+    else { return nil }
+    return handle.slot
+  }
+
+  func slot(of digest: Digest128) -> UInt32? { table.slot(of: digest) { tasks[Int($0)].digest } }
+
+  /// Whether somebody wants the result, or a task that will run.
+  func isNeeded(_ slot: UInt32) -> Bool { tasks[Int(slot)].waiters > 0 || wants.count(ofLeft: slot) > 0 }
+
+  /// The number of tasks that are known.
+  package var taskCount: Int { tasks.count - freeSlots.count }
+
+  /// What happened to a task, a line an event, as far as it is remembered.
+  package func story(of digest: Digest128) -> [String] { story.lines(of: digest) }
+}
+
+/// What is known of the tasks of a label.
+struct LabelStatistics: Sendable {
+  private var nanoseconds: [Double] = []
+  private var bytes: [Double] = []
+
+  /// Notes a task that has ended. Half of the weight is the past's.
+  mutating func note(_ label: UInt32, nanoseconds time: Int64, bytes size: Int64) {
+    while nanoseconds.count <= Int(label) {
+      nanoseconds.append(-1)
+      bytes.append(-1)
+    }
+    let place = Int(label)
+    nanoseconds[place] = nanoseconds[place] < 0 ? Double(time) : 0.5 * (nanoseconds[place] + Double(time))
+    bytes[place] = bytes[place] < 0 ? Double(size) : 0.5 * (bytes[place] + Double(size))
+  }
+
+  /// How long a task of the label will take; nil when none has ended.
+  func nanoseconds(_ label: UInt32) -> Int64? {
+    Int(label) < nanoseconds.count && nanoseconds[Int(label)] >= 0 ? Int64(nanoseconds[Int(label)]) : nil
+  }
+
+  /// What its result will take; 0 when nobody knows.
+  func bytes(_ label: UInt32) -> Int64 { Int(label) < bytes.count ? max(0, Int64(bytes[Int(label)])) : 0 }
+
+  /// The label's number is free for another label.
+  mutating func forget(_ label: UInt32) {
+    guard Int(label) < nanoseconds.count else { return }
+    nanoseconds[Int(label)] = -1
+    bytes[Int(label)] = -1
+  }
+}

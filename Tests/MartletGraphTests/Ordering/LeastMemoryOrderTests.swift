@@ -1,0 +1,94 @@
+import TestSupport
+import Testing
+
+@testable import MartletGraph
+
+@Suite struct LeastMemoryOrderTests {
+  private func order(_ graph: TaskGraph) -> [Int] { graph.tasksInOrder.map(\.index) }
+
+  @Test(arguments: KnownShape.all)
+  func `known shapes keep as few results alive as promised`(known: KnownShape) {
+    let graph = known.shape.graph()
+    #expect(graph.liveResults().peak == known.ours)
+    #expect(graph.liveResults().peak <= known.dask)
+    #expect(graph.liveResults().peak <= known.shape.graph(.depthFirst).liveResults().peak)
+  }
+
+  @Test(arguments: KnownShape.all)
+  func `known shapes in other numberings are not above Dask's peak`(known: KnownShape) {
+    for seed in 0..<10 as Range<UInt64> {
+      var random = SeededGenerator(seed: seed)
+      let peak = known.shape.renumbered(&random).graph().liveResults().peak
+      #expect(peak <= known.daskRenumbered, "seed \(seed)")
+    }
+  }
+
+  @Test func `every order is one of all tasks, each after what it needs, and none is worse than depth-first`() {
+    for seed in 0..<600 as Range<UInt64> {
+      var random = SeededGenerator(seed: seed)
+      let shape = ShapedGraph.random(&random, limit: 60)
+      let graph = shape.graph()
+      let order = order(graph)
+      var rank = [Int](repeating: -1, count: graph.count)
+      for (place, task) in order.enumerated() { rank[task] = place }
+      #expect(!rank.contains(-1), "seed \(seed)")
+      for (task, inputs) in shape.dependencies.enumerated() {
+        for input in inputs { #expect(rank[input] < rank[task], "seed \(seed)") }
+      }
+      let simple = shape.graph(.depthFirst).liveResults()
+      let live = graph.liveResults()
+      #expect((live.peak, live.mean) <= (simple.peak, simple.mean), "seed \(seed)")
+    }
+  }
+
+  @Test func `live results are counted as a slow simulation counts them`() {
+    for seed in 0..<200 as Range<UInt64> {
+      var random = SeededGenerator(seed: seed)
+      let shape = ShapedGraph.random(&random, limit: 25)
+      for order in [GraphOrder.depthFirst, .leastMemory] {
+        let graph = shape.graph(order)
+        let model = shape.liveResults(self.order(graph))
+        #expect(graph.liveResults().peak == model.peak, "seed \(seed)")
+        #expect(graph.liveResults().mean == Double(model.sum) / Double(max(1, graph.count)), "seed \(seed)")
+      }
+    }
+  }
+
+  /// Against all orders there are. A heuristic need not find the best; on graphs this small it misses few.
+  @Test func `small graphs are ordered as well as can be`() {
+    var missed: [UInt64] = []
+    let seeds = 0..<400 as Range<UInt64>
+    for seed in seeds {
+      var random = SeededGenerator(seed: seed)
+      let shape = ShapedGraph.random(&random, limit: 9)
+      let (peak, least) = (shape.graph().liveResults().peak, shape.leastPeak())
+      #expect(peak >= least, "seed \(seed): the simulation is wrong")
+      if peak > least { missed.append(seed) }
+    }
+    #expect(missed.isEmpty, "seeds \(missed)")
+  }
+
+  @Test func `names have no say, and the order is the same each time`() {
+    for seed in 0..<50 as Range<UInt64> {
+      var random = SeededGenerator(seed: seed)
+      let shape = ShapedGraph.random(&random, limit: 80)
+      let names = (0..<80).map { _ in "k\(random.next())" }
+      let plain = order(shape.graph())
+      #expect(order(shape.graph(label: { names[$0] })) == plain, "seed \(seed)")
+      #expect(order(shape.graph(.depthFirst).reordered(.leastMemory)) == plain, "seed \(seed)")
+    }
+  }
+
+  @Test func `long chains and wide fans need no recursion`() {
+    var chain = ShapedGraph()
+    var last = chain.task()
+    let source = last
+    for _ in 0..<200_000 { last = chain.task([last]) }
+    _ = chain.task([last, source])
+    #expect(chain.graph().liveResults().peak == 2)
+    var fan = ShapedGraph()
+    let root = fan.task()
+    _ = fan.task((0..<100_000).map { _ in fan.task([root]) })
+    #expect(fan.graph().liveResults().peak == 100_000)
+  }
+}
