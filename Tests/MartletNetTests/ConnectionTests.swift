@@ -53,7 +53,7 @@ extension NetworkTests {
             if bytes.count - at < 4 + length { break }
             let body = bytes[(at + 4)..<(at + 4 + length)]
             let wanted = [UInt8](repeating: UInt8(truncatingIfNeeded: length), count: length)
-            if !wanted.withUnsafeBytes({ memcmp($0.baseAddress!, UnsafeRawBufferPointer(rebasing: body).baseAddress!, length) == 0 || length == 0 }) { isRight.with { $0 = false } }
+            if !body.elementsEqual(wanted) { isRight.with { $0 = false } }
             lengths.with { $0.append(length) }
             at += 4 + length
           }
