@@ -49,6 +49,8 @@ package struct PendingGraph: ~Copyable {
 private struct GraphEmission: ~Copyable {
   private var builder = GraphBuilder()
   private let fused: FusedTasks
+  /// What `fused` holds. Methods write through a local copy of the pointer: with the thread sanitizer, Swift 6.3.1 crashes on
+  /// a write through a property of a noncopyable struct.
   private let columns: UnsafeMutablePointer<FusedColumns>
   private var fusedLabels = FusedLabels()
   /// New numbers by old ones.
@@ -99,6 +101,7 @@ private struct GraphEmission: ~Copyable {
   }
 
   private mutating func reserve(_ rewrite: borrowing GraphRewrite) {
+    let columns = columns
     var (tasks, fusedTasks, absorbed) = (0, 0, 0)
     for task in 0..<rewrite.count {
       if !rewrite.marks[task].contains(.stays) {
@@ -114,6 +117,7 @@ private struct GraphEmission: ~Copyable {
   }
 
   consuming func close() -> GraphBuilder {
+    let columns = columns
     columns.pointee.close()
     return builder
   }
@@ -140,6 +144,7 @@ private struct GraphEmission: ~Copyable {
   /// Makes one task of `leader`, what it has absorbed, and the inlined tasks that those need.
   mutating func fuse(_ leader: Int, _ rewrite: borrowing GraphRewrite) {
     let graph = rewrite.graph
+    let columns = columns
     findParts(leader, rewrite)
     let number = columns.pointee.tasks.count
     let slotCount = wire(rewrite)
@@ -230,6 +235,7 @@ private struct GraphEmission: ~Copyable {
   /// Gives each result a local slot, a slot again when its last user has run. Returns how many slots there are.
   private mutating func wire(_ rewrite: borrowing GraphRewrite) -> Int {
     let graph = rewrite.graph
+    let columns = columns
     let places = placesMemory(rewrite.count)
     for part in 0..<parts.count {
       for place in graph.inputPlaces(of: Int(parts[part])) {
