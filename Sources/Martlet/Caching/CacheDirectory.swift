@@ -149,13 +149,18 @@ final class CacheDirectory: @unchecked Sendable {
 
   /// Removes files when there are too many, and looks what other processes did when this one has written much.
   private func sweepIfNeeded() {
-    let isNeeded = lock.withLock { () -> Bool in
+    // Who writes while a thread sweeps does not sweep, and may be the last to write: so who has swept looks again.
+    while isSweepDue() { sweep() }
+  }
+
+  /// Whether the caller is to sweep, now.
+  private func isSweepDue() -> Bool {
+    lock.withLock {
       guard !state.isSweeping, state.bytes > budget || state.bytesWritten > budget / 16 else { return false }
       state.isSweeping = true
       state.bytesWritten = 0
       return true
     }
-    if isNeeded { sweep() }
   }
 
   /// Looks at all files and removes, if they are too many, those of lowest priority until an eighth of the budget is free:
