@@ -93,11 +93,7 @@ extension Executor {
   func aside(
     _ graph: TaskGraph, outputs: [AnyNode], options: RunOptions = RunOptions()
   ) async throws -> RunResults {
-    try await withCheckedThrowingContinuation { continuation in
-      startThread(named: "aside") {
-        continuation.resume(with: Result { try self.run(graph, outputs: outputs, options: options) })
-      }
-    }
+    try await TestSupport.aside { try self.run(graph, outputs: outputs, options: options) }
   }
 
   func aside<Value>(

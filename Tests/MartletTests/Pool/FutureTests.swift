@@ -96,20 +96,24 @@ struct Mistake: Error, Equatable { let number: Int }
   }
 
   @Test(arguments: 0..<3) func `tasks that all wait for asynchronous ones go on when no thread is left`(spare: Int)
-    throws
+    async throws
   {
-    let pool = Pool(width: 1, spareThreads: spare)
-    let futures = (0..<20).map { number in
-      pool.submit { () -> Int in
-        let slow = pool.submit { () async throws -> Int in
-          try await Task.sleep(for: .milliseconds(2))
-          return number
+    let sum = try await aside {
+      let pool = Pool(width: 1, spareThreads: spare)
+      let futures = (0..<20).map { number in
+        pool.submit { () -> Int in
+          let slow = pool.submit { () async throws -> Int in
+            try await Task.sleep(for: .milliseconds(2))
+            return number
+          }
+          return try slow.result()
         }
-        return try slow.result()
       }
+      let sum = try futures.map { try $0.result() }.reduce(0, +)
+      pool.close()
+      return sum
     }
-    #expect(try futures.map { try $0.result() }.reduce(0, +) == 190)
-    pool.close()
+    #expect(sum == 190)
   }
 
   @Test func `a cancelled task that nobody started never runs`() async throws {
@@ -144,7 +148,7 @@ struct Mistake: Error, Equatable { let number: Int }
     await #expect(throws: CancellationError.self) { try await looping.value }
     #expect(looping.state == .cancelled)
     let sleeping = await pool.submit { try await Task.sleep(for: .seconds(1000)) }
-    while sleeping.state == .waiting { sched_yield() }
+    while sleeping.state == .waiting { await Task.yield() }
     sleeping.cancel()
     await #expect(throws: CancellationError.self) { try await sleeping.value }
     // Who does not look keeps its value.
@@ -153,9 +157,12 @@ struct Mistake: Error, Equatable { let number: Int }
       started.wait()
       return 5
     }
-    while deaf.state == .waiting { sched_yield() }
+    while deaf.state == .waiting { await Task.yield() }
     deaf.cancel()
-    while deaf.state == .running { started.open() }
+    while deaf.state == .running {
+      started.open()
+      await Task.yield()
+    }
     #expect(try await deaf.value == 5)
     await pool.close()
   }

@@ -239,14 +239,17 @@ import Testing
     await #expect(throws: CancellationError.self) { try await closing.value }
   }
 
-  @Test func `asynchronous bodies in a plain program`() throws {
-    let pool = Pool(width: 1)
-    let values = try pool.map(0..<50) { number in
-      try await Task.sleep(for: .milliseconds(1))
-      return number
+  @Test func `asynchronous bodies in a plain program`() async throws {
+    let values = try await aside {
+      let pool = Pool(width: 1)
+      let values = try pool.map(0..<50) { number in
+        try await Task.sleep(for: .milliseconds(1))
+        return number
+      }
+      pool.close()
+      return values
     }
     #expect(values == Array(0..<50))
-    pool.close()
   }
 }
 

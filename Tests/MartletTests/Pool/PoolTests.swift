@@ -106,7 +106,11 @@ import Testing
 
   @Test(arguments: 0..<400) func `any work, failures and cancellation at random: all ends, nothing is left`(
     seed: Int
-  ) throws {
+  ) async throws {
+    try await aside { try randomWork(seed) }
+  }
+
+  private func randomWork(_ seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let alive = Occupancy()
     let inside = Occupancy()
