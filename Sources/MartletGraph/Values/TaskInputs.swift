@@ -49,6 +49,9 @@ public struct TaskInputs: ~Copyable {
   ) throws -> Value {
     let value = try value(index, as: type)
     // Acquires what the other users of the result did before they counted themselves off; the executor does the same.
+    // The pointer is copied because the thread sanitizer reports a race on the first slot otherwise: Swift 6.3.1 takes a write
+    // through a property of a noncopyable struct for one to where the pointer points.
+    let slots = slots
     if let uses, uses[Int(ids[index])].load(ordering: .acquiring) == 1 { slots[Int(ids[index])].clear() }
     return value
   }

@@ -96,9 +96,16 @@ final class ChunkRun: SharedCall, @unchecked Sendable {
   @usableFromInline var doneRanges: [Range<Int>] { state.done }
 
   private func end() throws {
+    // Locked for the thread sanitizer, which does not see that what resumes a Swift task happens before what the task does then.
+    lock.lock()
     // They refer to the call.
+    let lanes = state.lanes
     state.lanes = []
-    if let error = state.error { throw error }
+    let error = state.error
+    lock.unlock()
+    // Dropped without the lock.
+    _ = consume lanes
+    if let error { throw error }
     if limit.load(ordering: .acquiring) < count { throw CancellationError() }
   }
 
