@@ -64,8 +64,9 @@ import Testing
     let moment = Int.random(in: 0..<150, using: &random)
     for executor in FailureTests.executors {
       let source = CancellationSource()
-      let started = Atomic<Int>(0)
+      let isCancelled = Atomic<Bool>(false)
       let counter = Counter()
+      let late = Counter()
       var builder = GraphBuilder()
       var nodes: [Node<Counted>] = []
       for index in 0..<200 {
@@ -73,7 +74,11 @@ import Testing
           nodes.isEmpty || index % 4 == 0 ? [] : [nodes.randomElement(using: &random)!, nodes[nodes.count - 1]]
         nodes.append(
           builder.task("n", all: inputs) { _ in
-            if counter.next() == moment { source.cancel() }
+            if isCancelled.load(ordering: .relaxed) { _ = late.next() }
+            if counter.next() == moment {
+              source.cancel()
+              isCancelled.store(true, ordering: .relaxed)
+            }
             return Counted(live, index)
           })
       }
@@ -81,9 +86,8 @@ import Testing
       #expect(throws: CancellationError.self, "seed \(seed)") {
         try executor.run(graph, outputs: nodes, options: RunOptions(cancellation: source))
       }
-      // At most what the other threads had begun.
-      #expect(counter.count <= moment + 6, "seed \(seed)")
-      started.store(0, ordering: .relaxed)
+      // At most what the other threads had begun: the thread that cancels may have been kept waiting before it did.
+      #expect(late.count <= 6, "seed \(seed)")
     }
     #expect(live.now.load(ordering: .acquiring) == 0, "seed \(seed)")
   }
