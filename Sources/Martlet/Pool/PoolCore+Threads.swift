@@ -155,7 +155,10 @@ extension PoolCore {
   // MARK: Waiting inside a task
 
   /// Lets another thread take over while the calling worker waits until `parker` is set.
-  func waitElsewhere(_ thread: PoolThread, on parker: Parker, _ wait: () -> Void) {
+  ///
+  /// - Parameter wait: Returns whether it was set, and keeps it so.
+  /// - Returns: The same. The parker is as it was before it was set.
+  func waitElsewhere(_ thread: PoolThread, on parker: Parker, _ wait: () -> Bool) -> Bool {
     lock.lock()
     state.pointee.active &-= 1
     // A wait further down on its stack cannot end before this one.
@@ -163,12 +166,15 @@ extension PoolCore {
     let waking = waking()
     lock.unlock()
     wake(waking)
-    wait()
+    let isSet = wait()
     lock.lock()
     // Perhaps one more than the pool is wide: whoever looks for the next task first goes to sleep instead.
     state.pointee.active &+= 1
     state.pointee.sleeping[thread.index] = below
+    // Not before it counts as active: until then that it is set is all that says that the thread goes on.
+    if isSet { parker.forget() }
     lock.unlock()
+    return isSet
   }
 
   /// Whether every thread that the pool may have is waiting inside a task while there is something to do. Under the lock.

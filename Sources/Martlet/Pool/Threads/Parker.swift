@@ -45,12 +45,21 @@ final class Parker: @unchecked Sendable {
     return isSet.pointee
   }
 
+  /// Makes it as it was before `set()`.
+  func forget() {
+    pthread_mutex_lock(mutex)
+    isSet.pointee = false
+    pthread_mutex_unlock(mutex)
+  }
+
   /// Sleeps until `set()`, and forgets it.
   ///
-  /// - Parameter deadline: Nanoseconds of the monotonic clock; nil: no end.
+  /// - Parameters:
+  ///   - deadline: Nanoseconds of the monotonic clock; nil: no end.
+  ///   - keeps: Whether it stays set, until `forget()`.
   /// - Returns: Whether it was set; false when the deadline came first.
   @discardableResult
-  func wait(until deadline: UInt64? = nil) -> Bool {
+  func wait(until deadline: UInt64? = nil, keeps: Bool = false) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     if let deadline {
@@ -61,7 +70,7 @@ final class Parker: @unchecked Sendable {
     } else {
       while !isSet.pointee { pthread_cond_wait(condition, mutex) }
     }
-    defer { isSet.pointee = false }
+    defer { if !keeps { isSet.pointee = false } }
     return isSet.pointee
   }
 }

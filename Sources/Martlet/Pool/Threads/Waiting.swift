@@ -35,20 +35,15 @@ extension PoolCore {
   ///
   /// - Returns: False when the deadline came first.
   func park(_ thread: PoolThread, on parker: Parker, until deadline: UInt64?) -> Bool {
-    var isSet = false
     waitElsewhere(thread, on: parker) {
-      if lock.withLock({ state.pointee.threads < threadLimit }) {
-        isSet = parker.wait(until: deadline)
-        return
-      }
+      if lock.withLock({ state.pointee.threads < threadLimit }) { return parker.wait(until: deadline, keeps: true) }
       while true {
         let soon = martlet_monotonic_nanoseconds() + 1_000_000
-        isSet = parker.wait(until: min(soon, deadline ?? .max))
-        if isSet || martlet_monotonic_nanoseconds() >= deadline ?? .max { return }
+        if parker.wait(until: min(soon, deadline ?? .max), keeps: true) { return true }
+        if martlet_monotonic_nanoseconds() >= deadline ?? .max { return false }
         if isStuck, thread.stackBytes < Waiting.lastStackBytes { runOnTop(thread) }
       }
     }
-    return isSet
   }
 
   /// Whether a task may be run on top of the one that the thread is inside of.
