@@ -59,6 +59,8 @@ void martlet_name_thread(const char *name) {
   pthread_setname_np(pthread_self(), short_name);
 }
 
+__attribute__((noinline)) uintptr_t martlet_stack_address(void) { return (uintptr_t)__builtin_frame_address(0); }
+
 int32_t martlet_available_processors(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) {

@@ -38,6 +38,10 @@ uint64_t martlet_monotonic_nanoseconds(void);
 /// Names the calling thread for debuggers and `top`; at most 15 bytes count.
 void martlet_name_thread(const char *name);
 
+/// An address in the calling thread's stack, near its present end. Not that of a variable: a sanitizer may keep those in
+/// a stack of its own, elsewhere.
+uintptr_t martlet_stack_address(void);
+
 /// The number of processors that this process may run on, at least 1.
 int32_t martlet_available_processors(void);
 

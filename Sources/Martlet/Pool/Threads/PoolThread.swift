@@ -1,4 +1,5 @@
 import Glibc
+import MartletSystem
 
 /// What a pool knows about a thread that runs its tasks: a worker, or for a while the caller of a blocking `map`.
 final class PoolThread: @unchecked Sendable {
@@ -18,17 +19,11 @@ final class PoolThread: @unchecked Sendable {
   init(core: PoolCore?, index: Int) {
     self.core = core
     self.index = index
-    stackStart = PoolThread.stackAddress()
+    stackStart = martlet_stack_address()
   }
 
   /// The bytes of stack that are in use since the thread was made one of the pool's.
-  var stackBytes: Int { Int(bitPattern: stackStart &- PoolThread.stackAddress()) }
-
-  @inline(never)
-  private static func stackAddress() -> UInt {
-    var mark: UInt8 = 0
-    return withUnsafePointer(to: &mark) { UInt(bitPattern: $0) }
-  }
+  var stackBytes: Int { Int(bitPattern: stackStart &- martlet_stack_address()) }
 
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
