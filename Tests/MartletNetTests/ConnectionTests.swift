@@ -530,7 +530,7 @@ extension NetworkTests {
 
     @Test func `silence is reported while it lasts`() throws {
       let reader = Recorder()
-      reader.onIdle = { if reader.events.now.count == 3 { $0.close() } }
+      reader.onIdle = { [unowned reader] in if reader.events.now.count == 3 { $0.close() } }
       let server = try Server { connection in
         connection.setReadIdleTimeout(.milliseconds(10))
         return reader
