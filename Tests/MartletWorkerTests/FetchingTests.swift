@@ -119,7 +119,9 @@ import Testing
   @Test func `a peer that has it not is reported, and the next holder asked`() {
     var (fixture, _) = started([task(3, inputs: [input(1, from: [1, 2])])], peers: [1, 2])
     #expect(
-      fixture.handle(.peerSaid(worker(1), .missing(request: 1, task: handle(1)))) == [missing(1, from: 1), get(2, 2, 1)])
+      fixture.handle(.peerSaid(worker(1), .missing(request: 1, task: handle(1)))) == [
+        missing(1, from: 1), get(2, 2, 1),
+      ])
     // What a request does not answer at all is missing too.
     #expect(fixture.handle(.peerSaid(worker(2), .done(request: 2))) == [missing(1, from: 2)])
     #expect(fixture.hear(.holders(handle(1), [])) == [])
@@ -152,10 +154,10 @@ import Testing
   @Test func `what a peer of whom the scheduler says that it is gone has, is asked of others`() {
     var (fixture, actions) = started([task(3, inputs: [input(1, from: [1, 2])])], peers: [1, 2])
     #expect(actions.contains(get(1, 1, 1)))
-    #expect(fixture.hear(.peerLost(worker(1))) == [get(2, 2, 1)])
+    #expect(fixture.hear(.peerLost(worker(1))) == [.disconnectPeer(worker(1)), get(2, 2, 1)])
     // Its late answer means nothing.
     #expect(fixture.handle(data(1, 1, 1)) == [.discardReceived(worker(1), request: 1, handle(1))])
-    #expect(fixture.hear(.peerLost(worker(2))) == [missing(1, from: 9)])
+    #expect(fixture.hear(.peerLost(worker(2))) == [.disconnectPeer(worker(2)), missing(1, from: 9)])
   }
 
   @Test func `answers to no request are dropped`() {
@@ -259,7 +261,8 @@ import Testing
       fixture.handle(third) == [
         .refuseData(requester(2), request: 1, .busy(retryAfterNanoseconds: 20 * millisecond))
       ])
-    #expect(fixture.handle(.dataRequested(requester(1), .abandon(request: 2))) == [.stopSending(requester(1), request: 2)])
+    #expect(
+      fixture.handle(.dataRequested(requester(1), .abandon(request: 2))) == [.stopSending(requester(1), request: 2)])
     #expect(fixture.handle(.requesterLost(requester(1))) == [])
     #expect(fixture.handle(third).count == 1)
     #expect(fixture.core.transfers.count == 1)

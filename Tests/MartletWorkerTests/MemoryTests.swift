@@ -15,16 +15,18 @@ import Testing
 
   func spilled(_ number: UInt32) -> WorkerEvent { .spillEnded(value(number), .done, bytesOnDisk: 50) }
 
-  @Test func `above the target the least recently used results are written, some at one time, then forgotten in memory`() {
+  @Test
+  func `above the target the least recently used results are written, some at one time, then forgotten in memory`() {
     var fixture = limited()
     for number in 0..<6 as Range<UInt32> { fixture.hold(number, bytes: 100) }
     let actions = fixture.hear(.compute([task(6, inputs: [input(0)])]))
     #expect(actions == [.run(execution(0), task(6, inputs: [input(0)]), inputs: [value(0)])])
     // Seven times 100: one too many. The first one is in use.
     let ended = fixture.handle(.taskEnded(execution(0), nanoseconds: 1, byteCount: 300, type: "T", inline: nil))
-    #expect(ended.filter { $0 != finished(6, bytes: 300) && !$0.isLog && $0 != .tellScheduler(.paused(true)) } == [
-      .hold(execution(0), value(6)), .spill(value(1)), .spill(value(2)),
-    ])
+    #expect(
+      ended.filter { $0 != finished(6, bytes: 300) && !$0.isLog && $0 != .tellScheduler(.paused(true)) } == [
+        .hold(execution(0), value(6)), .spill(value(1)), .spill(value(2)),
+      ])
     #expect(fixture.core.metrics.resultBytes == 900)
     #expect(fixture.handle(spilled(1)) == [.unload(value(1)), .spill(value(3))])
     let last = fixture.handle(spilled(2))

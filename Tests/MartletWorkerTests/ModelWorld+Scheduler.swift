@@ -95,7 +95,8 @@ extension ModelWorld {
     case 0: return .release([strange, strange])
     case 1: return .cancel([TaskRun(task: strange, run: RunID(rawValue: 0))])
     case 2: return .steal(strange, RunID(rawValue: .max))
-    case 3: return .holders(strange, [reference(0), reference(0), PeerRef(worker: WorkerID(rawValue: worker), address: "")])
+    case 3:
+      return .holders(strange, [reference(0), reference(0), PeerRef(worker: WorkerID(rawValue: worker), address: "")])
     case 4: return .welcome(WorkerID(rawValue: 1), epoch: 77, heartbeatNanoseconds: 0, keep: [])
     default: return .peerLost(WorkerID(rawValue: 4000))
     }
@@ -224,13 +225,15 @@ extension ModelWorld {
     case .taskResumed(let execution):
       pending.append(
         .taskEnded(
-          execution, nanoseconds: 1, byteCount: Self.bytes(Self.keysByDigest[running[execution.rawValue]!.task.digest]!),
+          execution, nanoseconds: 1,
+          byteCount: Self.bytes(Self.keysByDigest[running[execution.rawValue]!.task.digest]!),
           type: "T", inline: nil))
     case .peerConnected(let peer):
       if !peers[Int(peer.rawValue)].isAlive { return try hand(.peerLost(peer)) }
       peers[Int(peer.rawValue)].isConnected = true
     case .dataSent(let requester, let request):
-      guard let place = sending.firstIndex(where: { $0.requester == requester.rawValue && $0.request == request }) else {
+      guard let place = sending.firstIndex(where: { $0.requester == requester.rawValue && $0.request == request })
+      else {
         return try hand(event)
       }
       sending.remove(at: place)

@@ -170,6 +170,16 @@ struct ModelWorld {
       try check(!peers[peer].isConnected, "it is connected")
       let comes = peers[peer].isAlive && !goesWrong()
       pending.append(comes ? .peerConnected(reference.worker) : .peerLost(reference.worker))
+    case .disconnectPeer(let worker):
+      peers[Int(worker.rawValue)].isConnected = false
+      peers[Int(worker.rawValue)].open = nil
+      peers[Int(worker.rawValue)].replies = []
+      pending.removeAll {
+        switch $0 {
+        case .peerConnected(worker), .peerLost(worker): true
+        default: false
+        }
+      }
     case .askPeer(let worker, .get(let request, let named)):
       let peer = Int(worker.rawValue)
       try check(peers[peer].isConnected && peers[peer].open == nil, "it is asked already, or not connected")
@@ -179,7 +189,11 @@ struct ModelWorld {
     case .askPeer(let worker, .abandon(let request)):
       // What is on its way comes, the rest does not.
       let peer = Int(worker.rawValue)
-      if let first = peers[peer].replies.first, first.isBegun { peers[peer].replies = [first] } else { peers[peer].replies = [] }
+      if let first = peers[peer].replies.first, first.isBegun {
+        peers[peer].replies = [first]
+      } else {
+        peers[peer].replies = []
+      }
       peers[peer].replies.append((.done(request: request), false, false))
     case .askPeer(_, .put): try check(false)
     case .sendData(let requester, let request, let values, _):
@@ -267,7 +281,9 @@ struct ModelWorld {
     for name in named {
       guard let key = Self.keysByDigest[name.digest], peers[peer].holds.contains(key), !goesWrong() else {
         // Now and then it says nothing of one.
-        if !random.chance(20) { peers[peer].replies.append((.missing(request: request, task: name.task), false, false)) }
+        if !random.chance(20) {
+          peers[peer].replies.append((.missing(request: request, task: name.task), false, false))
+        }
         continue
       }
       let reply = PeerReply.data(request: request, task: name.task, type: "T", byteCount: Self.bytes(key))

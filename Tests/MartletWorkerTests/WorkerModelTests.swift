@@ -23,7 +23,7 @@ import TestSupport
     #expect(answered > seeds.count * 5)
   }
 
-  @Test func `all work is answered, and nothing is left`() { run(0..<300, ModelWorld.Faults()) }
+  @Test func `all work is answered, and nothing is left`() { run(0..<301, ModelWorld.Faults()) }
 
   @Test func `all work is answered while peers, files and tasks fail and messages come twice or are wrong`() {
     run(1000..<1300, ModelWorld.Faults(percent: 15))
