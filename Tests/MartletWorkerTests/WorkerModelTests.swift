@@ -27,7 +27,7 @@ private let worlds = getenv("MARTLET_WORLDS").flatMap { UInt64(String(cString: $
       }
       answered += world.answered
     }
-    #expect(answered > seeds.count * 5, "hardly anything was computed")
+    #expect(answered > seeds.count * 4, "hardly anything was computed")
   }
 
   @Test func `all work is answered, and nothing is left`() { run(0..<301, ModelWorld.Faults()) }
