@@ -44,7 +44,7 @@ package enum WorkerAction: Equatable, Sendable {
   case discardPut(RequesterID, request: UInt32, Digest128)
   /// All values of the request are held: answer `done`.
   case confirmData(RequesterID, request: UInt32)
-  /// Stop sending the rest of this request, and say `dataSent`.
+  /// Send nothing more of this request from now on but `done`, and say `dataSent`.
   case stopSending(RequesterID, request: UInt32)
   /// Run a body. Its inputs, in the order of its arguments, are in memory and stay there until it has ended.
   case run(ExecutionID, ComputeTask, inputs: [ValueID])

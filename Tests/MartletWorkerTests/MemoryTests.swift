@@ -67,6 +67,17 @@ import Testing
     #expect(fixture.handle(.dataSent(requester(1), request: 1)) == [.drop(value(0))])
   }
 
+  @Test func `a file that turns out to be damaged is not sent on`() {
+    var fixture = limited()
+    fixture.hold(1, bytes: 700)
+    _ = fixture.handle(spilled(0))
+    _ = fixture.handle(.dataRequested(requester(1), .get(request: 1, named(1))))
+    #expect(fixture.hear(.compute([task(2, inputs: [input(1)])])) == [.load(value(0))])
+    let actions = fixture.handle(.loadEnded(value(0), .failed(reason: "checksum")))
+    #expect(actions.dropFirst().prefix(2) == [.stopSending(requester(1), request: 1), .drop(value(0))])
+    _ = fixture.handle(.dataSent(requester(1), request: 1))
+  }
+
   @Test func `a full disk keeps the data in memory, is told once, and is not tried again for a while`() {
     var fixture = limited()
     fixture.hold(1, bytes: 700)

@@ -231,7 +231,9 @@ struct ModelWorld {
     case .move(let value, let target):
       try check(memory[target.rawValue] == nil && memory[value.rawValue] != nil, "the place is taken")
       memory[target.rawValue] = memory.removeValue(forKey: value.rawValue)
-    case .refuseData, .stopSending, .deliver, .log: break
+    case .stopSending(let requester, let request):
+      sending.removeAll { $0.requester == requester.rawValue && $0.request == request }
+    case .refuseData, .deliver, .log: break
     case .run(let execution, let task, let inputs):
       try check(running[execution.rawValue] == nil, "it runs already")
       try check(inputs.count == task.inputs.count, "inputs are missing")

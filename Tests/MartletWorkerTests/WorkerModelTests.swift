@@ -30,7 +30,7 @@ private let worlds = getenv("MARTLET_WORLDS").flatMap { UInt64(String(cString: $
     #expect(answered > seeds.count * 4, "hardly anything was computed")
   }
 
-  @Test func `all work is answered, and nothing is left`() { run(0..<301, ModelWorld.Faults()) }
+  @Test func `all work is answered, and nothing is left`() { run(0..<300, ModelWorld.Faults()) }
 
   @Test func `all work is answered while peers, files and tasks fail and messages come twice or are wrong`() {
     run(1000..<1300, ModelWorld.Faults(percent: 15))

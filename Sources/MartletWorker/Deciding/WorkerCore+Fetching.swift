@@ -53,7 +53,7 @@ extension WorkerCore {
 
   /// Asks peers for what is needed, by priority, as far as there is room.
   mutating func fetch(_ actions: inout [WorkerAction]) {
-    guard isRegistered else { return }
+    guard isRegistered, fitsInFlight(1) else { return }
     while queuedFetches > 0, let (number, slot) = nextFetch(&actions) {
       let bytes = tasks[Int(slot)].byteCount
       guard fitsInFlight(bytes) else { return }

@@ -81,6 +81,10 @@ extension WorkerCore {
 
   /// A result that was in a file is lost.
   private mutating func loseData(_ slot: UInt32, _ actions: inout [WorkerAction]) {
+    // What is being sent from the file is as damaged.
+    for transfer in transfers where transfer.files.contains(slot) {
+      actions.append(.stopSending(transfer.requester, request: transfer.request))
+    }
     moveData(slot, to: .absent)
     actions.append(.drop(ValueID(rawValue: slot)))
     if tasks[Int(slot)].isKept {
