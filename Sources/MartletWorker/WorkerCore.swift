@@ -40,6 +40,8 @@ package struct WorkerCore: Sendable {
   var executions: [Execution] = []
   var freeExecutions: [UInt32] = []
   var executionCount = 0
+  /// Whether a body may have begun under an older session.
+  var mayHaveOrphans = false
   /// Bodies that compute, that run and wait, and that are suspended.
   var computing = 0
   var blocking = 0

@@ -56,6 +56,7 @@ extension WorkerCore {
     heartbeatNanoseconds = heartbeat
     lastHeartbeat = now
     slots = [:]
+    mayHaveOrphans = executionCount > 0
     var places: [Digest128: UInt32] = [:]
     for slot in tasks.indices where tasks[slot].isUsed {
       tasks[slot].hasHandle = false

@@ -14,15 +14,25 @@ extension WorkerCore {
   mutating func slot(for handle: TaskHandle, _ digest: Digest128) -> UInt32? {
     if let slot = slots[handle] { return tasks[Int(slot)].digest == digest ? slot : nil }
     let slot: UInt32
-    if let orphan = executions.first(where: {
-      $0.isUsed && $0.slot != TaskRecord.none && !tasks[Int($0.slot)].hasHandle && tasks[Int($0.slot)].digest == digest
-    }) {
-      slot = orphan.slot
+    if mayHaveOrphans, let orphan = orphan(digest) {
+      slot = orphan
     } else {
       slot = newSlot(digest)
     }
     name(slot, handle)
     return slot
+  }
+
+  /// The task with that key whose body began under an older session, and which nobody has named in this one.
+  private mutating func orphan(_ digest: Digest128) -> UInt32? {
+    mayHaveOrphans = false
+    for number in executions.indices where executions[number].isUsed && executions[number].slot != TaskRecord.none {
+      let slot = executions[number].slot
+      if tasks[Int(slot)].hasHandle { continue }
+      mayHaveOrphans = true
+      if tasks[Int(slot)].digest == digest { return slot }
+    }
+    return nil
   }
 
   /// A place for a task without a handle.
