@@ -91,7 +91,12 @@ extension ModelWorld {
   /// What a scheduler never says.
   private mutating func nonsense() -> SchedulerToWorker {
     let strange = TaskHandle(slot: UInt32(random.below(60)), generation: UInt32(random.below(2)))
-    switch random.below(6) {
+    // An assignment that is not the last one of its task.
+    let key = random.below(Self.keys)
+    let old = TaskRun(task: handle(key), run: RunID(rawValue: beliefs[key].runs &- 1))
+    switch random.below(8) {
+    case 6: return .cancel([old])
+    case 7: return .steal(old.task, old.run)
     case 0: return .release([strange, strange])
     case 1: return .cancel([TaskRun(task: strange, run: RunID(rawValue: 0))])
     case 2: return .steal(strange, RunID(rawValue: .max))
