@@ -240,7 +240,8 @@ struct RandomMessages {
 
   private mutating func input() -> InputRef {
     InputRef(
-      task: handle(), byteCount: amount(), holders: list { $0.peer() }, inline: optionalBytes(), type: text())
+      task: handle(), digest: digest(), byteCount: amount(), holders: list { $0.peer() }, inline: optionalBytes(),
+      type: text())
   }
 
   private mutating func compute() -> ComputeTask {

@@ -170,9 +170,10 @@ extension PeerRef: PortableValue {
 }
 
 extension InputRef: PortableValue {
-  package static var leastBytes: Int { 19 }
+  package static var leastBytes: Int { 35 }
   package func write(to writer: inout ByteWriter) {
     task.write(to: &writer)
+    digest.write(to: &writer)
     writer.write(byteCount)
     holders.write(to: &writer)
     writer.write(optional: inline)
@@ -180,8 +181,8 @@ extension InputRef: PortableValue {
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
-      task: try TaskHandle(from: &reader), byteCount: try reader.readAmount(), holders: try [PeerRef](from: &reader),
-      inline: try reader.readOptionalBytes(), type: try reader.readShortText())
+      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), byteCount: try reader.readAmount(),
+      holders: try [PeerRef](from: &reader), inline: try reader.readOptionalBytes(), type: try reader.readShortText())
   }
 }
 

@@ -173,6 +173,8 @@ package struct PeerRef: Equatable, Sendable {
 /// A result that a task needs, and who has it.
 package struct InputRef: Equatable, Sendable {
   package var task: TaskHandle
+  /// Its key: who is asked for the result checks it, and a worker that comes back says what it holds by keys.
+  package var digest: Digest128
   package var byteCount: Int64
   package var holders: [PeerRef]
   /// The result itself when it is small and the worker does not hold it.
@@ -180,8 +182,12 @@ package struct InputRef: Equatable, Sendable {
   /// Its type, when it is inline.
   package var type: String
 
-  package init(task: TaskHandle, byteCount: Int64, holders: [PeerRef], inline: [UInt8]? = nil, type: String = "") {
+  package init(
+    task: TaskHandle, digest: Digest128, byteCount: Int64, holders: [PeerRef], inline: [UInt8]? = nil,
+    type: String = ""
+  ) {
     self.task = task
+    self.digest = digest
     self.byteCount = byteCount
     self.holders = holders
     self.inline = inline

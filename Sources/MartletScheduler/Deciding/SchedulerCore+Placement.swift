@@ -182,8 +182,8 @@ extension SchedulerCore {
       let isHere = holders.contains(input, worker)
       inputs.append(
         InputRef(
-          task: handle(of: input), byteCount: tasks[Int(input)].resultBytes, holders: isHere ? [] : peers(of: input),
-          inline: isHere ? nil : inlines[input], type: isHere ? "" : types[tasks[Int(input)].resultType]))
+          task: handle(of: input), digest: tasks[Int(input)].digest, byteCount: tasks[Int(input)].resultBytes,
+          holders: isHere ? [] : peers(of: input), inline: isHere ? nil : inlines[input], type: isHere ? "" : types[tasks[Int(input)].resultType]))
     }
     outboxes[number].compute.append(
       ComputeTask(

@@ -289,7 +289,9 @@ extension SchedulerCore {
         (workers[$0].heldBytes + incoming(to: $0), $0) < (workers[$1].heldBytes + incoming(to: $1), $1)
       }
       outboxes[target ?? others[0]].fetch.append(
-        InputRef(task: handle(of: slot), byteCount: tasks[Int(slot)].resultBytes, holders: peers(of: slot)))
+        InputRef(
+          task: handle(of: slot), digest: tasks[Int(slot)].digest, byteCount: tasks[Int(slot)].resultBytes,
+          holders: peers(of: slot)))
     }
   }
 

@@ -1,0 +1,150 @@
+import MartletProtocol
+
+extension WorkerCore {
+  /// What is wrong with the tables; nil when all of them agree. Recomputes what the fast paths keep up to date. O(all).
+  package func brokenInvariant() -> String? {
+    brokenTask() ?? brokenLedger() ?? brokenPeer()
+  }
+
+  private func brokenTask() -> String? {
+    var uses = [UInt32](repeating: 0, count: tasks.count)
+    var reads = uses
+    for task in tasks where task.isUsed && task.isPinning {
+      for input in task.inputs where tasks[Int(input)].data.isInMemory { uses[Int(input)] += 1 }
+    }
+    for execution in executions where execution.isUsed { for input in execution.inputs { uses[Int(input)] += 1 } }
+    for transfer in transfers {
+      for slot in transfer.values { uses[Int(slot)] += 1 }
+      for slot in transfer.files { reads[Int(slot)] += 1 }
+    }
+    var readyTasks = 0
+    for (number, task) in tasks.enumerated() {
+      let name = "\(task.handle) (\(task.phase), \(task.data))"
+      guard task.isUsed else {
+        if task.data != .absent || !task.dependents.isEmpty || uses[number] > 0 {
+          return "\(name) is forgotten, but used"
+        }
+        continue
+      }
+      if task.hasHandle, slots[task.handle] != UInt32(number) { return "\(name) is not found by its handle" }
+      if uses[number] != task.uses { return "\(name) has \(uses[number]) uses, \(task.uses) were counted" }
+      if reads[number] != task.reads { return "\(name) has \(reads[number]) readers, \(task.reads) were counted" }
+      if task.uses > 0, !task.data.isInMemory { return "\(name) is used, and not in memory" }
+      if task.phase.isQueued, task.data.isHere { return "\(name) is queued, and its result is here" }
+      if task.isKept, !task.data.isHere { return "\(name) is counted on, and not here" }
+      let runs = executions.count { $0.isUsed && $0.slot == UInt32(number) }
+      if runs != (task.execution == TaskRecord.none ? 0 : 1) { return "\(name) has \(runs) executions" }
+      switch task.phase {
+      case .unassigned: if !task.inputs.isEmpty { return "\(name) has inputs" }
+      case .waiting, .ready:
+        if Int(task.place) >= queued.count || queued[Int(task.place)] != UInt32(number) {
+          return "\(name) is not queued"
+        }
+        if task.phase == .ready { readyTasks += 1 }
+        if let problem = brokenInputs(UInt32(number)) { return "\(name) \(problem)" }
+        if work[number] == nil { return "\(name) does not know what to do" }
+      case .executing, .suspended: if task.execution == TaskRecord.none { return "\(name) has no execution" }
+      }
+      if task.phase == .unassigned, task.execution == TaskRecord.none, !task.isWanted, !task.isKept, task.uses == 0,
+        task.reads == 0, task.data != .fetching, task.data != .spilling, task.data != .loading
+      {
+        return "\(name) should be forgotten"
+      }
+      if task.isToBeFetched, task.holders.isEmpty, !task.isUnlocated { return "\(name) is sought by nobody" }
+      if task.isUnlocated != unlocated.contains(UInt32(number)) { return "\(name) is listed wrongly as lost" }
+      if task.isToBeFetched,
+        let holder = task.holders.first(where: { !peers[Int($0)].queue.holds(task.fetchPriority, UInt32(number)) })
+      {
+        return "\(name) is not in the queue of \(peers[Int(holder)].worker)"
+      }
+    }
+    if readyTasks != readyCount { return "\(readyTasks) tasks are ready, \(readyCount) were counted" }
+    if queued.count != tasks.count(where: { $0.isUsed && $0.phase.isQueued }) { return "too many tasks are queued" }
+    return nil
+  }
+
+  private func brokenInputs(_ slot: UInt32) -> String? {
+    let task = tasks[Int(slot)]
+    let unmet = task.inputs.count { !tasks[Int($0)].data.isInMemory }
+    let away = task.inputs.count { !tasks[Int($0)].data.isHere }
+    if unmet != task.unmet { return "misses \(unmet) inputs, \(task.unmet) were counted" }
+    if away != task.away { return "has \(away) inputs elsewhere, \(task.away) were counted" }
+    if (unmet == 0) != (task.phase == .ready) { return "misses \(unmet) inputs" }
+    if task.phase == .ready, !task.isPinning { return "does not hold its inputs" }
+    if task.inputs.contains(where: { input in tasks[Int(input)].dependents.count { $0 == slot } != 1 }) {
+      return "is not known to its inputs"
+    }
+    if task.phase == .waiting, away == 0, !task.isPinning, !loadable.holds(task.priority, slot) {
+      return "waits for files that nobody reads"
+    }
+    return nil
+  }
+
+  private func brokenLedger() -> String? {
+    func bytes(_ phases: DataPhase...) -> Int64 {
+      tasks.reduce(0) { phases.contains($1.data) ? $0 + $1.byteCount : $0 }
+    }
+    func count(_ phase: DataPhase) -> Int { tasks.count { $0.data == phase } }
+    if memoryBytes != bytes(.memory, .spilling) { return "the bytes in memory are off" }
+    if fetchingBytes != bytes(.fetching) || fetchingCount != count(.fetching) { return "the fetched bytes are off" }
+    if loadingBytes != bytes(.loading) || loadingCount != count(.loading) { return "the loaded bytes are off" }
+    if spillingBytes != bytes(.spilling) || spillingCount != count(.spilling) { return "the spilled bytes are off" }
+    if diskBytes != tasks.reduce(0, { $0 + $1.diskBytes }) { return "the bytes on disk are off" }
+    if let task = tasks.first(where: { ($0.data == .spilled || $0.data == .loading) && !$0.hasFile }) {
+      return "\(task.handle) has no file"
+    }
+    var listed = 0
+    var slot = oldest
+    var earlier = TaskRecord.none
+    while slot != TaskRecord.none {
+      let task = tasks[Int(slot)]
+      if !task.isListed || task.data != .memory || task.uses > 0 || task.earlier != earlier {
+        return "\(task.handle) is listed wrongly for spilling"
+      }
+      listed += 1
+      earlier = slot
+      slot = task.later
+    }
+    if newest != earlier || listed != tasks.count(where: { $0.isListed }) { return "the list for spilling is broken" }
+    let running = executions.filter(\.isUsed)
+    if executionCount != running.count || suspended != running.count(where: { $0.isSuspended })
+      || computing != running.count(where: { !$0.isSuspended && !$0.isBlocking })
+      || blocking != running.count(where: { !$0.isSuspended && $0.isBlocking })
+    {
+      return "the executions are counted wrongly"
+    }
+    if chosen != TaskRecord.none, tasks[Int(chosen)].phase != .waiting || !tasks[Int(chosen)].isPinning {
+      return "the chosen task does not wait"
+    }
+    return nil
+  }
+
+  private func brokenPeer() -> String? {
+    var uses = [Int](repeating: 0, count: peers.count)
+    for task in tasks where task.isUsed { for peer in task.holders { uses[Int(peer)] += 1 } }
+    for (number, peer) in peers.enumerated() where peer.isUsed {
+      if uses[number] != peer.uses { return "\(peer.worker) is named \(uses[number]) times, \(peer.uses) were counted" }
+      if peerNumbers[peer.worker] != UInt32(number) { return "\(peer.worker) is not found" }
+      if peer.uses == 0, peer.request == 0, peer.link == .none { return "\(peer.worker) should be forgotten" }
+    }
+    if peerNumbers.count != peers.count(where: \.isUsed) { return "peers are known twice" }
+    if queuedFetches != peers.reduce(0, { $0 + $1.queue.count }) { return "the queued fetches are off" }
+    for (number, task) in tasks.enumerated() where task.isUsed && task.data == .fetching {
+      let peer = peers[Int(task.fetchedFrom)]
+      if peer.request == 0 || !peer.asked.contains(where: { $0.slot == UInt32(number) && !$0.isAnswered }) {
+        return "\(task.handle) was not asked for"
+      }
+    }
+    return nil
+  }
+
+  /// What is left when nothing is assigned, kept, asked for or sent any more: nothing, or this.
+  package func leftover() -> String? {
+    if let task = tasks.first(where: \.isUsed) { return "\(task.handle) is left: \(task.phase), \(task.data)" }
+    if !slots.isEmpty || !queued.isEmpty || !unlocated.isEmpty || !transfers.isEmpty { return "a table is not empty" }
+    if executionCount > 0 { return "\(executionCount) executions are left" }
+    if memoryBytes != 0 || fetchingBytes != 0 || loadingBytes != 0 || diskBytes != 0 { return "bytes are left" }
+    if let peer = peers.first(where: { $0.isUsed && $0.link == .none }) { return "\(peer.worker) is left" }
+    return nil
+  }
+}

@@ -1,0 +1,66 @@
+package import MartletProtocol
+
+/// A value for somebody who asked for it.
+package struct ServedValue: Equatable, Sendable {
+  package var task: TaskHandle
+  package var value: ValueID
+  package var type: String
+  /// Read its file: it is not in memory, and is not brought back for this.
+  package var isFromFile: Bool
+
+  package init(task: TaskHandle, value: ValueID, type: String, isFromFile: Bool) {
+    self.task = task
+    self.value = value
+    self.type = type
+    self.isFromFile = isFromFile
+  }
+}
+
+/// Why data is not sent.
+package enum DataRefusal: Equatable, Sendable {
+  /// Too many transfers already: come again.
+  case busy(retryAfterNanoseconds: Int64)
+  /// Data that a client brings cannot be held, and why.
+  case rejected(reason: String)
+}
+
+/// Something for the shell to do, in this order.
+package enum WorkerAction: Equatable, Sendable {
+  case tellScheduler(WorkerToScheduler)
+  /// Connect, and say `peerConnected` or `peerLost`.
+  case connectPeer(PeerRef)
+  case askPeer(WorkerID, PeerRequest)
+  /// Answer the request with data frames for `values`, `missing` for the others, then `done`; then say `dataSent`.
+  case sendData(RequesterID, request: UInt32, [ServedValue], missing: [TaskHandle])
+  case refuseData(RequesterID, request: UInt32, DataRefusal)
+  /// Stop sending the rest of this request, and say `dataSent`.
+  case stopSending(RequesterID, request: UInt32)
+  /// Run a body. Its inputs, in the order of its arguments, are in memory and stay there until it has ended.
+  case run(ExecutionID, ComputeTask, inputs: [ValueID])
+  /// Nobody waits for this run any more: let the body know if it asks. Its end is still to be said.
+  case cancelRunning(ExecutionID)
+  /// The result of this run, which has just ended, is the value from now on.
+  case hold(ExecutionID, ValueID)
+  /// The result of this run, which has just ended, is not wanted.
+  case discard(ExecutionID)
+  /// The data that a peer has just sent is the value from now on.
+  case holdReceived(WorkerID, request: UInt32, TaskHandle, ValueID)
+  /// The data that a peer has just sent is not wanted any more.
+  case discardReceived(WorkerID, request: UInt32, TaskHandle)
+  /// These few bytes are the value. If they cannot be decoded, the runs that get it as an input fail with that reason.
+  case decode(ValueID, type: String, bytes: [UInt8])
+  /// Forget the value, in memory and on disk.
+  case drop(ValueID)
+  /// Write the value to a file; it stays in memory. Then say `spillEnded`.
+  case spill(ValueID)
+  /// Forget the value in memory: it has a file.
+  case unload(ValueID)
+  /// Read the value from its file, which stays. Then say `loadEnded`.
+  case load(ValueID)
+  /// The outcome of a task's operation on something shared.
+  case deliver(request: UInt32, CoordinationReply)
+  /// A line for the log.
+  case log(String)
+  /// End the process: everything was handed over, or the scheduler does not want this worker.
+  case stop(reason: String)
+}
