@@ -63,6 +63,7 @@ struct FuturesTour {
     for file in files { completed.insert(await pool.submit { try lineCount(of: file) }) }
     for await future in completed where try await future.value > 100 {
       completed.cancelAll()
+      break
     }
 
     await pool.close()

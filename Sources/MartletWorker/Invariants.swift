@@ -9,17 +9,21 @@ extension WorkerCore {
   private func brokenTask() -> String? {
     var uses = [UInt32](repeating: 0, count: tasks.count)
     var reads = uses
+    var runs = uses
     for task in tasks where task.isUsed && task.isPinning {
       for input in task.inputs where tasks[Int(input)].data.isInMemory { uses[Int(input)] += 1 }
     }
-    for execution in executions where execution.isUsed { for input in execution.inputs { uses[Int(input)] += 1 } }
+    for execution in executions where execution.isUsed {
+      for input in execution.inputs { uses[Int(input)] += 1 }
+      if execution.slot != TaskRecord.none { runs[Int(execution.slot)] += 1 }
+    }
     for transfer in transfers {
       for slot in transfer.values { uses[Int(slot)] += 1 }
       for slot in transfer.files { reads[Int(slot)] += 1 }
     }
     var readyTasks = 0
     for (number, task) in tasks.enumerated() {
-      let name = "\(task.handle) (\(task.phase), \(task.data))"
+      var name: String { "\(task.handle) (\(task.phase), \(task.data))" }
       guard task.isUsed else {
         if task.data != .absent || !task.dependents.isEmpty || uses[number] > 0 {
           return "\(name) is forgotten, but used"
@@ -32,8 +36,7 @@ extension WorkerCore {
       if task.uses > 0, !task.data.isInMemory { return "\(name) is used, and not in memory" }
       if task.phase.isQueued, task.data.isHere { return "\(name) is queued, and its result is here" }
       if task.isKept, !task.data.isHere { return "\(name) is counted on, and not here" }
-      let runs = executions.count { $0.isUsed && $0.slot == UInt32(number) }
-      if runs != (task.execution == TaskRecord.none ? 0 : 1) { return "\(name) has \(runs) executions" }
+      if runs[number] != (task.execution == TaskRecord.none ? 0 : 1) { return "\(name) has \(runs[number]) executions" }
       switch task.phase {
       case .unassigned: if !task.inputs.isEmpty { return "\(name) has inputs" }
       case .waiting, .ready:
@@ -81,18 +84,23 @@ extension WorkerCore {
   }
 
   private func brokenLedger() -> String? {
-    func bytes(_ phases: DataPhase...) -> Int64 {
-      tasks.reduce(0) { phases.contains($1.data) ? $0 + $1.byteCount : $0 }
+    // By phase: bytes, and how many.
+    var bytes = [Int64](repeating: 0, count: 6)
+    var counts = [Int](repeating: 0, count: 6)
+    var onDisk: Int64 = 0
+    for task in tasks {
+      bytes[Int(task.data.rawValue)] += task.byteCount
+      counts[Int(task.data.rawValue)] += 1
+      onDisk += task.diskBytes
+      if task.data == .spilled || task.data == .loading, !task.hasFile { return "\(task.handle) has no file" }
     }
-    func count(_ phase: DataPhase) -> Int { tasks.count { $0.data == phase } }
-    if memoryBytes != bytes(.memory, .spilling) { return "the bytes in memory are off" }
-    if fetchingBytes != bytes(.fetching) || fetchingCount != count(.fetching) { return "the fetched bytes are off" }
-    if loadingBytes != bytes(.loading) || loadingCount != count(.loading) { return "the loaded bytes are off" }
-    if spillingBytes != bytes(.spilling) || spillingCount != count(.spilling) { return "the spilled bytes are off" }
-    if diskBytes != tasks.reduce(0, { $0 + $1.diskBytes }) { return "the bytes on disk are off" }
-    if let task = tasks.first(where: { ($0.data == .spilled || $0.data == .loading) && !$0.hasFile }) {
-      return "\(task.handle) has no file"
-    }
+    func total(_ phase: DataPhase) -> Int64 { bytes[Int(phase.rawValue)] }
+    func count(_ phase: DataPhase) -> Int { counts[Int(phase.rawValue)] }
+    if memoryBytes != total(.memory) + total(.spilling) { return "the bytes in memory are off" }
+    if fetchingBytes != total(.fetching) || fetchingCount != count(.fetching) { return "the fetched bytes are off" }
+    if loadingBytes != total(.loading) || loadingCount != count(.loading) { return "the loaded bytes are off" }
+    if spillingBytes != total(.spilling) || spillingCount != count(.spilling) { return "the spilled bytes are off" }
+    if diskBytes != onDisk { return "the bytes on disk are off" }
     var listed = 0
     var slot = oldest
     var earlier = TaskRecord.none

@@ -29,6 +29,8 @@ package enum WorkerAction: Equatable, Sendable {
   case tellScheduler(WorkerToScheduler)
   /// Connect, and say `peerConnected` or `peerLost`.
   case connectPeer(PeerRef)
+  /// Close the connection, or give up making one, and say nothing more of it.
+  case disconnectPeer(WorkerID)
   case askPeer(WorkerID, PeerRequest)
   /// Answer the request with data frames for `values`, `missing` for the others, then `done`; then say `dataSent`.
   case sendData(RequesterID, request: UInt32, [ServedValue], missing: [TaskHandle])

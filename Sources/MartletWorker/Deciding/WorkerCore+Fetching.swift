@@ -315,6 +315,11 @@ extension WorkerCore {
     queuedFetches -= peers[Int(number)].queue.count
     while let entry = peers[Int(number)].queue.pop() { lost.append(entry.number) }
     let peer = peers[Int(number)].worker
+    if peers[Int(number)].link != .none {
+      // Otherwise late answers and a new request could meet.
+      peers[Int(number)].link = .none
+      actions.append(.disconnectPeer(peer))
+    }
     for slot in lost where tasks[Int(slot)].isUsed && tasks[Int(slot)].holders.contains(number) {
       removeHolder(slot, number)
       if isSuspicion, tasks[Int(slot)].isToBeFetched { tell(.missing(tasks[Int(slot)].handle, from: peer), &actions) }

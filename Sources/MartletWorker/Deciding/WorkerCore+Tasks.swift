@@ -306,10 +306,11 @@ extension WorkerCore {
 
   mutating func ended(_ execution: ExecutionID, _ result: TaskResult, _ actions: inout [WorkerAction]) {
     guard let end = close(execution) else { return }
+    // First, so that the inputs count as used before the result was.
+    for input in end.inputs { unuse(input, &actions) }
     if end.slot == TaskRecord.none || !takeResult(of: end.slot, execution, result, &actions) {
       actions.append(.discard(execution))
     }
-    for input in end.inputs { unuse(input, &actions) }
     if end.slot != TaskRecord.none { settle(end.slot, &actions) }
   }
 
