@@ -34,6 +34,8 @@ extension Simulation {
     case .connectPeer(let peer): connectPeer(worker, peer)
     case .askPeer(let peer, let request):
       if let connection = workers[worker].peers[peer] { say(.request(request), on: connection, from: place) }
+    case .disconnectPeer(let peer):
+      if let connection = workers[worker].peers.removeValue(forKey: peer) { hangUp(connection, from: place) }
     case .sendData(let requester, let request, let served, let missing):
       try send(worker, requester, request, served, missing)
     case .refuseData(let requester, let request, .busy(let again)):
