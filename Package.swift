@@ -30,6 +30,9 @@ let package = Package(
     .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(name: "MartletWorker", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
+      name: "MartletSimulation",
+      dependencies: ["MartletWorker", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
+    .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
     .target(
@@ -45,8 +48,8 @@ let package = Package(
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
-        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletScheduler", "MartletProtocol",
-        "MartletBytes", "MartletSystem",
+        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSimulation", "MartletScheduler",
+        "MartletProtocol", "MartletBytes", "MartletSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -87,6 +90,7 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
       swiftSettings: strict),
+    .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
     .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
   ]
 )

@@ -13,7 +13,9 @@ extension Simulation {
   /// Whether the network lets nothing through between the two.
   func isApart(_ left: Place, _ right: Place) -> Bool {
     guard time.now < partitionEnds else { return false }
-    func isInside(_ place: Place) -> Bool { if case .worker(let worker) = place { partition.contains(worker) } else { false } }
+    func isInside(_ place: Place) -> Bool {
+      if case .worker(let worker) = place { partition.contains(worker) } else { false }
+    }
     return isInside(left) != isInside(right)
   }
 
@@ -29,7 +31,9 @@ extension Simulation {
   }
 
   mutating func say(_ said: Said, on number: Int, from place: Place, takes: Int64 = 0) {
-    guard connections[number][keyPath: connections[number].end(of: place)], !connections[number].isSilent else { return }
+    guard connections[number][keyPath: connections[number].end(of: place)], !connections[number].isSilent else {
+      return
+    }
     let target = connections[number].other(place)
     var arrival = time.now + chance.delay(200_000) + takes
     // What is said across a partition comes when it is over, if nobody hangs up before.
@@ -48,7 +52,8 @@ extension Simulation {
   mutating func cut(_ number: Int, within delay: Int64) {
     connections[number].isSilent = true
     for place in [connections[number].opener, connections[number].accepter] {
-      let last = place == connections[number].accepter
+      let last =
+        place == connections[number].accepter
         ? connections[number].lastTime.toAccepter : connections[number].lastTime.toOpener
       time.plan(
         .closes(connection: number, at: place), at: max(last + 1, time.now + 1 + Int64(chance.below(Int(delay)))))
@@ -61,7 +66,8 @@ extension Simulation {
     guard connections[number][keyPath: end] else { return }
     connections[number][keyPath: end] = false
     let other = connections[number].other(place)
-    let last = other == connections[number].accepter
+    let last =
+      other == connections[number].accepter
       ? connections[number].lastTime.toAccepter : connections[number].lastTime.toOpener
     // Through a silent connection nothing comes, not even its end; time tells.
     let delay = connections[number].isSilent ? 4_000_000_000 : chance.delay(200_000)

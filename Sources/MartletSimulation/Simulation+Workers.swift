@@ -56,7 +56,9 @@ extension Simulation {
       workers[worker].values[value] = nil
       workers[worker].files[value] = nil
     case .unload(let value):
-      guard workers[worker].files[value] != nil else { throw failure("worker \(worker) unloads \(value), without a file") }
+      guard workers[worker].files[value] != nil else {
+        throw failure("worker \(worker) unloads \(value), without a file")
+      }
       workers[worker].values[value] = nil
     case .spill(let value):
       report.spills += 1
@@ -165,7 +167,9 @@ extension Simulation {
     var bytes: Int64 = 0
     for one in served {
       let source = one.isFromFile ? workers[worker].files[one.value] : workers[worker].values[one.value]
-      guard let value = source else { throw failure("worker \(worker) should send \(one.value), which it does not have") }
+      guard let value = source else {
+        throw failure("worker \(worker) should send \(one.value), which it does not have")
+      }
       bytes += value.bytes
       report.transfers += 1
       let data = PeerReply.data(request: request, task: one.task, type: one.type, byteCount: value.bytes)

@@ -160,7 +160,9 @@ package struct Simulation: Sendable {
     for client in clients.indices where clients[client].isAlive { say(.toScheduler(.heartbeat), from: .client(client)) }
     // Somebody has to be there who computes.
     let isOpen = workers.contains { $0.isAlive && $0.session != nil && !$0.core.isRetiring }
-    if time.now > calmAfter, !isOpen, !clients.allSatisfy({ $0.isDone || !$0.isAlive }) { addWorker(within: 20_000_000) }
+    if time.now > calmAfter, !isOpen, !clients.allSatisfy({ $0.isDone || !$0.isAlive }) {
+      addWorker(within: 20_000_000)
+    }
   }
 
   private func checkEnd() throws(SimulationFailure) {

@@ -61,6 +61,8 @@ package struct SimulationReport: Sendable {
   package var spills = 0
   /// How long it took the cluster, in nanoseconds of its own time.
   package var nanoseconds: Int64 = 0
+
+  package init() {}
 }
 
 /// A simulated cluster did what it must not. The same seed and options do it again.

@@ -194,7 +194,7 @@ extension WorkerCore {
   package func describe(_ value: ValueID) -> String {
     let task = tasks[Int(value.rawValue)]
     guard task.isUsed else { return "forgotten" }
-    return "\(task.handle) (\(task.phase), \(task.data), \(task.byteCount) bytes, kept \(task.isKept), uses \(task.uses), "
-      + "reads \(task.reads), dependents \(task.dependents.count), fetch wanted \(task.isFetchWanted))"
+    return "\(task.handle) (\(task.phase), \(task.data), \(task.byteCount) bytes, kept \(task.isKept), "
+      + "uses \(task.uses), reads \(task.reads), dependents \(task.dependents.count), fetch wanted \(task.isFetchWanted))"
   }
 }

@@ -183,7 +183,8 @@ extension SchedulerCore {
       inputs.append(
         InputRef(
           task: handle(of: input), digest: tasks[Int(input)].digest, byteCount: tasks[Int(input)].resultBytes,
-          holders: isHere ? [] : peers(of: input), inline: isHere ? nil : inlines[input], type: isHere ? "" : types[tasks[Int(input)].resultType]))
+          holders: isHere ? [] : peers(of: input), inline: isHere ? nil : inlines[input],
+          type: isHere ? "" : types[tasks[Int(input)].resultType]))
     }
     outboxes[number].compute.append(
       ComputeTask(
