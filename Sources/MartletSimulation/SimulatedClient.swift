@@ -8,6 +8,8 @@ struct SimulatedClient: Sendable {
   var session: Int?
   /// The wanted jobs by the scheduler's handles.
   var handles: [TaskHandle: Int] = [:]
+  /// What is said to be there.
+  var sought: Set<TaskHandle> = []
   var results: [Int: UInt64] = [:]
   var failures: [Int: FailureRecord] = [:]
   /// Whether it has got everything and released it.

@@ -55,7 +55,11 @@ extension Simulation {
       for result in results { take(result, client) }
     case .failed(let handle, let failure):
       if let job = clients[client].handles[handle] { clients[client].failures[job] = failure }
-    case .recomputing, .holders, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: break
+    case .holders(let held):
+      for one in held {
+        take(FinishedResult(task: one.task, type: "", byteCount: 0, inline: nil, holders: one.holders), client)
+      }
+    case .recomputing, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: break
     }
     guard clients[client].hasAll, !clients[client].isDone else { return }
     clients[client].isDone = true
@@ -63,13 +67,26 @@ extension Simulation {
     say(.toScheduler(.release(handles)), from: .client(client))
   }
 
+  /// Asks where results are that were where nobody has them any more.
+  mutating func askAgain(_ client: Int) {
+    let missing = clients[client].sought.filter {
+      clients[client].handles[$0].map { job in
+        clients[client].results[job] == nil && clients[client].failures[job] == nil
+      } ?? false
+    }
+    guard !missing.isEmpty else { return }
+    let handles = missing.sorted { $0.slot < $1.slot }
+    say(.toScheduler(.ask(request: 1, .whoHas(handles))), from: .client(client))
+  }
+
   private mutating func take(_ result: FinishedResult, _ client: Int) {
     guard let job = clients[client].handles[result.task] else { return }
+    clients[client].sought.insert(result.task)
     if let bytes = result.inline {
       clients[client].results[job] = try? UInt64(simulated: bytes)
       return
     }
-    // Seen from above: what the holders have. When none of them has it any more, it comes again.
+    // Seen from above: what the holders have. When none of them has it any more, the scheduler is asked again.
     let digest = clients[client].workload.digest(job)
     for address in result.holders {
       guard let worker = workers.first(where: { $0.isAlive && $0.name == address }) else { continue }

@@ -19,7 +19,7 @@ extension Simulation {
       case .tellClient(let client, let message):
         say(.fromClientsScheduler(message), on: clientSessions[Int(client.rawValue)], from: .scheduler)
       case .tellWorker(let worker, let message):
-        note("scheduler → \(worker): \(message.brief)")
+        if message != .heartbeat { note("scheduler → \(worker): \(message.brief)") }
         say(.schedulerToWorker(message), on: workerSessions[Int(worker.rawValue)], from: .scheduler)
       case .closeClient(let client): hangUp(clientSessions[Int(client.rawValue)], from: .scheduler)
       case .closeWorker(let worker): hangUp(workerSessions[Int(worker.rawValue)], from: .scheduler)
@@ -47,7 +47,10 @@ extension Simulation {
       try tell(.workerRegistered(WorkerID(rawValue: UInt32(workerSessions.count - 1)), registration))
     case .workerToScheduler(let message):
       guard let worker = workerSessions.firstIndex(of: connection) else { return }
-      note("\(WorkerID(rawValue: UInt32(worker))) → scheduler: \(message.brief)")
+      if case .heartbeat = message {
+      } else {
+        note("\(WorkerID(rawValue: UInt32(worker))) → scheduler: \(message.brief)")
+      }
       try tell(.workerSaid(WorkerID(rawValue: UInt32(worker)), message))
     case .fromClientsScheduler, .schedulerToWorker, .request, .reply: break
     }
@@ -88,7 +91,6 @@ extension WorkerToScheduler {
     switch self {
     case .finished(let ends): "finished \(ends.map { "\($0.task)/\($0.run.rawValue)" })"
     case .register(let registration): "register \(registration.name), holds \(registration.holdings.map(\.task))"
-    case .heartbeat: "heartbeat"
     default: "\(self)"
     }
   }

@@ -157,7 +157,10 @@ package struct Simulation: Sendable {
       try tell(worker, .memory(residentBytes: workers[worker].values.values.reduce(0) { $0 + $1.bytes }))
       try tell(worker, .tick)
     }
-    for client in clients.indices where clients[client].isAlive { say(.toScheduler(.heartbeat), from: .client(client)) }
+    for client in clients.indices where clients[client].isAlive {
+      say(.toScheduler(.heartbeat), from: .client(client))
+      askAgain(client)
+    }
     // Somebody has to be there who computes.
     let isOpen = workers.contains { $0.isAlive && $0.session != nil && !$0.core.isRetiring }
     if time.now > calmAfter, !isOpen, !clients.allSatisfy({ $0.isDone || !$0.isAlive }) {

@@ -15,11 +15,11 @@ import Testing
     }
   }
 
-  @Test func `without faults`() { run(0..<100, faults: []) }
+  @Test func `without faults`() { run(0..<40, faults: []) }
 
-  @Test(arguments: Fault.allCases) func `one kind of fault`(fault: Fault) { run(0..<40, faults: [fault]) }
+  @Test(arguments: Fault.allCases) func `one kind of fault`(fault: Fault) { run(0..<15, faults: [fault]) }
 
   @Test(arguments: 0..<4 as Range<UInt64>) func `all kinds of faults`(block: UInt64) {
-    run((block * 50)..<(block * 50 + 50), faults: Fault.allCases)
+    run((block * 25)..<(block * 25 + 25), faults: Fault.allCases)
   }
 }
