@@ -28,7 +28,9 @@ let package = Package(
       exclude: ["Desk/README.md", "Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
     .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
     .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
-    .target(name: "MartletWorker", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
+    .target(
+      name: "MartletWorker", dependencies: ["MartletProtocol", "MartletBytes"], exclude: ["README.md"],
+      swiftSettings: strict),
     .target(
       name: "MartletSimulation",
       dependencies: ["MartletWorker", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),

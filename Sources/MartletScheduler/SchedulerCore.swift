@@ -137,7 +137,10 @@ package struct SchedulerCore: Sendable {
     var release: [TaskHandle] = []
     var cancel: [TaskRun] = []
     var fetch: [InputRef] = []
-    var isEmpty: Bool { compute.isEmpty && release.isEmpty && cancel.isEmpty && fetch.isEmpty }
+    var named: [NamedTask] = []
+    var isEmpty: Bool {
+      compute.isEmpty && release.isEmpty && cancel.isEmpty && fetch.isEmpty && named.isEmpty
+    }
   }
 
   /// A graph of which pieces are missing.
@@ -177,6 +180,8 @@ package struct SchedulerCore: Sendable {
   package mutating func flush(_ actions: inout [SchedulerAction]) {
     for (number, box) in outboxes.enumerated() where !box.isEmpty {
       let worker = WorkerID(rawValue: UInt32(number))
+      // Names before anything that uses them.
+      if !box.named.isEmpty { actions.append(.tellWorker(worker, .named(box.named))) }
       // A release before a fetch or an assignment that may bring the same result back.
       if !box.cancel.isEmpty { actions.append(.tellWorker(worker, .cancel(box.cancel))) }
       if !box.release.isEmpty { actions.append(.tellWorker(worker, .release(box.release))) }

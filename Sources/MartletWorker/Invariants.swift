@@ -34,6 +34,9 @@ extension WorkerCore {
       if uses[number] != task.uses { return "\(name) has \(uses[number]) uses, \(task.uses) were counted" }
       if reads[number] != task.reads { return "\(name) has \(reads[number]) readers, \(task.reads) were counted" }
       if task.uses > 0, !task.data.isInMemory { return "\(name) is used, and not in memory" }
+      if task.isPut, task.data != .memory || task.hasHandle || !puts.contains(UInt32(number)) {
+        return "\(name) is not held for a client"
+      }
       if task.phase.isQueued, task.data.isHere { return "\(name) is queued, and its result is here" }
       if task.isKept, !task.data.isHere { return "\(name) is counted on, and not here" }
       if runs[number] != (task.execution == TaskRecord.none ? 0 : 1) { return "\(name) has \(runs[number]) executions" }
@@ -48,7 +51,8 @@ extension WorkerCore {
         if work[number] == nil { return "\(name) does not know what to do" }
       case .executing, .suspended: if task.execution == TaskRecord.none { return "\(name) has no execution" }
       }
-      if task.phase == .unassigned, task.execution == TaskRecord.none, !task.isWanted, !task.isKept, task.uses == 0,
+      if task.phase == .unassigned, task.execution == TaskRecord.none, !task.isWanted, !task.isKept, !task.isPut,
+        task.uses == 0,
         task.reads == 0, task.data != .fetching, task.data != .spilling, task.data != .loading
       {
         return "\(name) should be forgotten"
@@ -62,6 +66,7 @@ extension WorkerCore {
       }
     }
     if readyTasks != readyCount { return "\(readyTasks) tasks are ready, \(readyCount) were counted" }
+    if puts.count != tasks.count(where: \.isPut) { return "too much is held for clients" }
     if queued.count != tasks.count(where: { $0.isUsed && $0.phase.isQueued }) { return "too many tasks are queued" }
     return nil
   }
@@ -100,6 +105,7 @@ extension WorkerCore {
     if fetchingBytes != total(.fetching) || fetchingCount != count(.fetching) { return "the fetched bytes are off" }
     if loadingBytes != total(.loading) || loadingCount != count(.loading) { return "the loaded bytes are off" }
     if spillingBytes != total(.spilling) || spillingCount != count(.spilling) { return "the spilled bytes are off" }
+    if receivingBytes != receptions.reduce(0, { $0 + $1.bytes }) { return "the bytes of clients are off" }
     if diskBytes != onDisk { return "the bytes on disk are off" }
     var listed = 0
     var slot = oldest
@@ -149,7 +155,11 @@ extension WorkerCore {
   /// What is left when nothing is assigned, kept, asked for or sent any more: nothing, or this.
   package func leftover() -> String? {
     if let task = tasks.first(where: \.isUsed) { return "\(task.handle) is left: \(task.phase), \(task.data)" }
-    if !slots.isEmpty || !queued.isEmpty || !unlocated.isEmpty || !transfers.isEmpty { return "a table is not empty" }
+    if !slots.isEmpty || !queued.isEmpty || !unlocated.isEmpty || !transfers.isEmpty || !puts.isEmpty
+      || !receptions.isEmpty
+    {
+      return "a table is not empty"
+    }
     if executionCount > 0 { return "\(executionCount) executions are left" }
     if memoryBytes != 0 || fetchingBytes != 0 || loadingBytes != 0 || diskBytes != 0 { return "bytes are left" }
     if let peer = peers.first(where: { $0.isUsed && $0.link == .none }) { return "\(peer.worker) is left" }

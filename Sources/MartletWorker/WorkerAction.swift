@@ -1,3 +1,4 @@
+package import MartletBytes
 package import MartletProtocol
 
 /// A value for somebody who asked for it.
@@ -35,6 +36,14 @@ package enum WorkerAction: Equatable, Sendable {
   /// Answer the request with data frames for `values`, `missing` for the others, then `done`; then say `dataSent`.
   case sendData(RequesterID, request: UInt32, [ServedValue], missing: [TaskHandle])
   case refuseData(RequesterID, request: UInt32, DataRefusal)
+  /// Receive these values of a client, and say `dataPut` for each.
+  case acceptData(RequesterID, request: UInt32, [PutValue])
+  /// The value that has just come is this one from now on.
+  case holdPut(RequesterID, request: UInt32, Digest128, ValueID)
+  /// The value that has just come was not announced.
+  case discardPut(RequesterID, request: UInt32, Digest128)
+  /// All values of the request are held: answer `done`.
+  case confirmData(RequesterID, request: UInt32)
   /// Stop sending the rest of this request, and say `dataSent`.
   case stopSending(RequesterID, request: UInt32)
   /// Run a body. Its inputs, in the order of its arguments, are in memory and stay there until it has ended.
@@ -53,6 +62,8 @@ package enum WorkerAction: Equatable, Sendable {
   case decode(ValueID, type: String, bytes: [UInt8])
   /// Forget the value, in memory and on disk.
   case drop(ValueID)
+  /// The value has another number from now on.
+  case move(ValueID, to: ValueID)
   /// Write the value to a file; it stays in memory. Then say `spillEnded`.
   case spill(ValueID)
   /// Forget the value in memory: it has a file.

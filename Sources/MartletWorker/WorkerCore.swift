@@ -57,11 +57,15 @@ package struct WorkerCore: Sendable {
   var unlocated: [UInt32] = []
 
   var transfers: [Transfer] = []
+  var receptions: [Reception] = []
+  /// Values of clients without a name, the oldest first.
+  var puts: [UInt32] = []
 
-  // The ledger: bytes of results, each counted in exactly one of the first three.
+  // The ledger: bytes of results, each counted in exactly one of the first four.
   var memoryBytes: Int64 = 0
   var fetchingBytes: Int64 = 0
   var loadingBytes: Int64 = 0
+  var receivingBytes: Int64 = 0
   var spillingBytes: Int64 = 0
   var diskBytes: Int64 = 0
   var fetchingCount = 0
@@ -104,6 +108,8 @@ package struct WorkerCore: Sendable {
       receivedNonsense(peer, request, task, reason, &actions)
     case .peerLost(let peer): connectionLost(peer, &actions)
     case .dataRequested(let requester, let request): serve(requester, request, &actions)
+    case .dataPut(let requester, let request, let digest, let type, let byteCount):
+      received(requester, request, digest, type, byteCount, &actions)
     case .dataSent(let requester, let request): sent(requester, request, &actions)
     case .requesterLost(let requester): lose(requester, &actions)
     case .taskEnded(let execution, let nanoseconds, let byteCount, let type, let inline):
@@ -158,7 +164,7 @@ package struct WorkerCore: Sendable {
     metrics.resultBytes = memoryBytes
     metrics.spilledBytes = diskBytes
     metrics.residentBytes = residentBytes
-    metrics.incomingBytes = fetchingBytes + loadingBytes
+    metrics.incomingBytes = fetchingBytes + loadingBytes + receivingBytes
     metrics.executing = UInt32(executionCount)
     metrics.ready = UInt32(readyCount)
     metrics.processorPercent = processorPercent

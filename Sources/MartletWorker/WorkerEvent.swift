@@ -1,3 +1,4 @@
+package import MartletBytes
 package import MartletProtocol
 
 /// A value that the worker holds, or is getting: an index into the shell's table of values.
@@ -57,6 +58,9 @@ package enum WorkerEvent: Sendable {
   case peerLost(WorkerID)
   /// A peer or a client asks for data.
   case dataRequested(RequesterID, PeerRequest)
+  /// A value that `acceptData` let in has come, takes so much in memory, and has its place beside the table: `holdPut` or
+  /// `discardPut` follows.
+  case dataPut(RequesterID, request: UInt32, Digest128, type: String, byteCount: Int64)
   /// What `sendData` asked for was sent.
   case dataSent(RequesterID, request: UInt32)
   /// A connection is gone; nothing is sent on it any more.

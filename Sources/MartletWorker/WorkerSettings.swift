@@ -32,6 +32,9 @@ package struct WorkerSettings: Sendable {
   /// Requests served at one time; who comes then is told to come again after so long.
   package var outgoingTransfers = 16
   package var busyNanoseconds: Int64 = 20_000_000
+  /// Values of clients that the scheduler has not named, and how long they are held.
+  package var unnamedValues = 4096
+  package var unnamedNanoseconds: Int64 = 60_000_000_000
   /// The wait before a peer is tried again that was busy or could not be reached; doubled each time up to the longest.
   package var retryNanoseconds: Int64 = 20_000_000
   package var longestRetryNanoseconds: Int64 = 2_000_000_000

@@ -189,7 +189,7 @@ struct RandomMessages {
   }
 
   mutating func schedulerToWorker() -> SchedulerToWorker {
-    switch random.below(13) {
+    switch random.below(14) {
     case 0:
       .welcome(worker(), epoch: random.next(), heartbeatNanoseconds: amount(), keep: list { $0.holding() })
     case 1: .refused(reason: text())
@@ -203,6 +203,7 @@ struct RandomMessages {
     case 9: .retired
     case 10: .coordinated(request: word(), reply())
     case 11: .heartbeat
+    case 12: .named(list { NamedTask(task: $0.handle(), digest: $0.digest()) })
     default: .goodbye(reason: text())
     }
   }

@@ -198,7 +198,7 @@ struct ModelCluster {
       if let place { workers[worker].queue.remove(at: place) }
       say(worker, .stealAnswer(task, run, gave: place != nil))
     case .holders(let task, let peers): workers[worker].holders[task] = peers
-    case .welcome, .refused, .peerLost, .retired, .coordinated, .heartbeat, .goodbye: break
+    case .welcome, .refused, .peerLost, .retired, .coordinated, .heartbeat, .goodbye, .named: break
     }
     begin(worker)
   }

@@ -243,7 +243,7 @@ extension ModelWorld {
   }
 
   private mutating func somethingElse() throws {
-    switch random.below(10) {
+    switch random.below(12) {
     case 0..<4: decide()
     case 4:
       requests += 1
@@ -254,10 +254,24 @@ extension ModelWorld {
           .get(
             request: requests,
             keys.map { NamedTask(task: handle($0), digest: Self.digest(random.chance(95) ? $0 : $0 + 1)) })))
+    case 9:
+      requests += 1
+      let requester = UInt64(random.below(3))
+      let keys = Array(Set((0..<random.below(4)).map { _ in random.below(Self.keys) })).sorted()
+      putting[Put(requester: requester, request: requests)] = keys
+      try hand(
+        .dataRequested(
+          RequesterID(rawValue: requester),
+          .put(
+            request: requests,
+            keys.map { PutValue(digest: Self.digest($0), type: "T", byteCount: Self.bytes($0)) })))
     case 5:
       if random.chance(10) {
         let requester = UInt64(random.below(3))
         sending.removeAll { $0.requester == requester }
+        pending.removeAll {
+          if case .dataPut(RequesterID(rawValue: requester), _, _, _, _) = $0 { true } else { false }
+        }
         try hand(.requesterLost(RequesterID(rawValue: requester)))
       }
     case 6: try hand(.memory(residentBytes: faults.memoryLimit == 0 ? 0 : Int64(random.below(Int(faults.memoryLimit)))))
@@ -309,5 +323,6 @@ extension ModelWorld {
     toWorker.isEmpty && toScheduler.allSatisfy { if case .heartbeat = $0 { true } else { false } } && pending.isEmpty
       && peers.allSatisfy(\.replies.isEmpty) && core.outbox.finished.isEmpty && core.outbox.fetched.isEmpty
       && core.outbox.dropped.isEmpty && core.fetchingCount == 0 && core.unlocated.isEmpty
+      && core.puts.isEmpty
   }
 }

@@ -39,6 +39,11 @@ struct ModelWorld {
     let task: TaskHandle
   }
 
+  struct Put: Hashable {
+    let requester: UInt64
+    let request: UInt32
+  }
+
   struct Faults {
     /// Percent of what happens that is wrong, or goes wrong.
     var percent = 0
@@ -77,6 +82,7 @@ struct ModelWorld {
   var received: [String: Int] = [:]
   var sending: [(requester: UInt64, request: UInt32, values: [ServedValue])] = []
   var requests: UInt32 = 0
+  var putting: [Put: [Int]] = [:]
   var mostExecuting = 0
 
   // Peers.
@@ -104,6 +110,8 @@ struct ModelWorld {
     settings.longestRetryNanoseconds = 20_000_000
     settings.askAgainNanoseconds = 10_000_000
     settings.giveBackNanoseconds = 400_000_000
+    settings.unnamedNanoseconds = 60_000_000
+    settings.unnamedValues = 5
     settings.spillRetryNanoseconds = 30_000_000
     core = WorkerCore(settings: settings)
     for _ in 0..<(2 + random.below(3)) { addPeer() }
@@ -199,10 +207,30 @@ struct ModelWorld {
     case .sendData(let requester, let request, let values, _):
       for served in values {
         let table = served.isFromFile ? files : memory
-        try check(table[served.value.rawValue] == key(served.task), "it is something else")
+        let digest = core.tasks[Int(served.value.rawValue)].digest
+        try check(table[served.value.rawValue] == Self.keysByDigest[digest], "it is something else")
       }
       sending.append((requester.rawValue, request, values))
       pending.append(.dataSent(requester, request: request))
+    case .acceptData(let requester, let request, let values):
+      for value in values {
+        let key = Self.keysByDigest[value.digest]!
+        pending.append(
+          .dataPut(requester, request: request, value.digest, type: "T", byteCount: Self.bytes(key)))
+      }
+    case .holdPut(_, _, let digest, let value):
+      try check(memory[value.rawValue] == nil && files[value.rawValue] == nil, "the place is taken")
+      memory[value.rawValue] = Self.keysByDigest[digest]
+    case .discardPut: break
+    case .confirmData(let requester, let request):
+      // The client announces what is held, or is gone.
+      let values = putting.removeValue(forKey: Put(requester: requester.rawValue, request: request)) ?? []
+      guard isWelcomed, random.chance(80) else { break }
+      for key in values { beliefs[key].isHeld = true }
+      say(.named(values.map { NamedTask(task: handle($0), digest: Self.digest($0)) }))
+    case .move(let value, let target):
+      try check(memory[target.rawValue] == nil && memory[value.rawValue] != nil, "the place is taken")
+      memory[target.rawValue] = memory.removeValue(forKey: value.rawValue)
     case .refuseData, .stopSending, .deliver, .log: break
     case .run(let execution, let task, let inputs):
       try check(running[execution.rawValue] == nil, "it runs already")

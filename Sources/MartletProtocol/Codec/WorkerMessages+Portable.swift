@@ -110,6 +110,9 @@ extension SchedulerToWorker: PortableValue {
     case .goodbye(let reason):
       writer.write(byte: 13)
       writer.write(reason, atMost: WireLimits.longText)
+    case .named(let tasks):
+      writer.write(byte: 14)
+      tasks.write(to: &writer)
     }
   }
 
@@ -132,6 +135,7 @@ extension SchedulerToWorker: PortableValue {
     case 11: self = .coordinated(request: try reader.read(), try CoordinationReply(from: &reader))
     case 12: self = .heartbeat
     case 13: self = .goodbye(reason: try reader.readLongText())
+    case 14: self = .named(try [NamedTask](from: &reader))
     case let tag: throw ByteError(offset: start, "a scheduler's message of the unknown kind \(tag)")
     }
   }

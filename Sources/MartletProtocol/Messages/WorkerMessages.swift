@@ -146,6 +146,8 @@ package enum SchedulerToWorker: Equatable, Sendable {
   case heartbeat
   /// The scheduler ends the session, and why.
   case goodbye(reason: String)
+  /// Data that clients have put here has these handles from now on, and is held until it is released.
+  case named([NamedTask])
 }
 
 /// An assignment.

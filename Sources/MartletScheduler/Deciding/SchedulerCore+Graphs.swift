@@ -169,6 +169,8 @@ extension SchedulerCore {
       guard !holders.contains(slot, worker.rawValue) else { continue }
       holders.add(slot, worker.rawValue)
       workers[Int(worker.rawValue)].heldBytes += value.byteCount
+      // The client knew no handle when it put the value there.
+      outboxes[Int(worker.rawValue)].named.append(NamedTask(task: handle(of: slot), digest: value.digest))
     }
     if tasks[Int(slot)].hasInline || holders.count(ofLeft: slot) > 0 {
       enterMemory(slot, bytes: value.byteCount, type: type, .client)

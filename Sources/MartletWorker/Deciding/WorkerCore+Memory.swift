@@ -5,7 +5,7 @@ extension WorkerCore {
   func share(_ part: Double) -> Int64 { Int64(Double(settings.memoryLimit) * part) }
 
   /// What is in memory, and what is on its way there.
-  var claimedBytes: Int64 { memoryBytes &+ fetchingBytes &+ loadingBytes }
+  var claimedBytes: Int64 { memoryBytes &+ fetchingBytes &+ loadingBytes &+ receivingBytes }
 
   /// Whether so much may be brought into memory now.
   func hasRoom(for bytes: Int64) -> Bool {

@@ -18,7 +18,7 @@ extension WorkerCore {
     case .coordinated(let request, let reply):
       actions.append(.deliver(request: request, reply))
       return
-    case .compute, .cancel, .release, .fetch, .steal, .holders, .peerLost, .retired, .heartbeat: break
+    case .compute, .cancel, .release, .fetch, .steal, .holders, .peerLost, .retired, .heartbeat, .named: break
     }
     guard isRegistered else { return }
     switch message {
@@ -35,6 +35,8 @@ extension WorkerCore {
       guard let slot = slots[handle], tasks[Int(slot)].data == .absent, tasks[Int(slot)].isWanted else { break }
       addHolders(slot, holders)
       locate(slot, &actions)
+    case .named(let names):
+      for name in names { named(name, &actions) }
     case .peerLost(let peer): if let number = peerNumbers[peer] { giveUp(number, &actions) }
     case .retired: actions.append(.stop(reason: "all results are held elsewhere"))
     case .heartbeat, .welcome, .refused, .goodbye, .coordinated: break
@@ -58,7 +60,7 @@ extension WorkerCore {
     for slot in tasks.indices where tasks[slot].isUsed {
       tasks[slot].hasHandle = false
       tasks[slot].isKept = false
-      if tasks[slot].data.isHere { places[tasks[slot].digest] = UInt32(slot) }
+      if tasks[slot].data.isHere, !tasks[slot].isPut { places[tasks[slot].digest] = UInt32(slot) }
     }
     for holding in keep where slots[holding.task] == nil {
       guard let slot = places[holding.digest], !tasks[Int(slot)].isKept else {
@@ -157,6 +159,7 @@ extension WorkerCore {
       timeOut(UInt32(number), &actions)
     }
     askForHolders(&actions)
+    forgetUnnamed(&actions)
     abandonRequests(&actions)
     if isRegistered, now - lastHeartbeat >= heartbeatNanoseconds {
       lastHeartbeat = now

@@ -5,12 +5,12 @@ extension WorkerCore {
   mutating func serve(_ requester: RequesterID, _ request: PeerRequest, _ actions: inout [WorkerAction]) {
     switch request {
     case .get(let number, let named): send(requester, number, named, &actions)
-    case .put(let number, _):
-      actions.append(.refuseData(requester, request: number, .rejected(reason: "this worker takes no data of clients")))
+    case .put(let number, let values): accept(requester, number, values, &actions)
     case .abandon(let number):
       if transfers.contains(where: { $0.requester == requester && $0.request == number }) {
         actions.append(.stopSending(requester, request: number))
       }
+      endReceptions { $0.requester == requester && $0.request == number }
     }
   }
 
@@ -55,6 +55,7 @@ extension WorkerCore {
   }
 
   mutating func lose(_ requester: RequesterID, _ actions: inout [WorkerAction]) {
+    endReceptions { $0.requester == requester }
     while let place = transfers.firstIndex(where: { $0.requester == requester }) {
       end(transfers.remove(at: place), &actions)
     }

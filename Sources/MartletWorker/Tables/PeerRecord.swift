@@ -32,6 +32,17 @@ struct PeerRecord: Sendable {
   var uses = 0
 }
 
+/// Values that a client is sending.
+struct Reception: Sendable {
+  var requester: RequesterID
+  var request: UInt32
+  /// Those that have not come.
+  var values: [PutValue]
+
+  /// What those will take.
+  var bytes: Int64 { values.reduce(0) { $0 &+ min(max(0, $1.byteCount), mostBytes) } }
+}
+
 /// A request that is being answered.
 struct Transfer: Sendable {
   var requester: RequesterID

@@ -77,6 +77,9 @@ struct TaskRecord: Sendable {
   var type = ""
   /// The scheduler counts on it, until it says `release`.
   var isKept = false
+  /// A client has put it here, and the scheduler has not named it yet: held until then, or until this moment.
+  var isPut = false
+  var putUntil = Timestamp(nanoseconds: 0)
   /// The scheduler has asked for a copy.
   var isFetchWanted = false
   /// Queued tasks that need it.

@@ -18,28 +18,36 @@ extension WorkerCore {
       $0.isUsed && $0.slot != TaskRecord.none && !tasks[Int($0.slot)].hasHandle && tasks[Int($0.slot)].digest == digest
     }) {
       slot = orphan.slot
-    } else if let free = freeSlots.popLast() {
-      slot = free
     } else {
-      slot = UInt32(tasks.count)
+      slot = newSlot(digest)
+    }
+    name(slot, handle)
+    return slot
+  }
+
+  /// A place for a task without a handle.
+  mutating func newSlot(_ digest: Digest128) -> UInt32 {
+    let slot = freeSlots.popLast() ?? UInt32(tasks.count)
+    if Int(slot) == tasks.count {
       tasks.append(TaskRecord())
       work.append(nil)
     }
-    if !tasks[Int(slot)].isUsed {
-      tasks[Int(slot)].isUsed = true
-      tasks[Int(slot)].digest = digest
-    }
+    tasks[Int(slot)].isUsed = true
+    tasks[Int(slot)].digest = digest
+    return slot
+  }
+
+  mutating func name(_ slot: UInt32, _ handle: TaskHandle) {
     tasks[Int(slot)].handle = handle
     tasks[Int(slot)].hasHandle = true
     slots[handle] = slot
-    return slot
   }
 
   /// Decides, alone, what is still needed of a task: drops its result, forgets it. O(1) but for its holders.
   mutating func settle(_ slot: UInt32, _ actions: inout [WorkerAction]) {
     let place = Int(slot)
     guard tasks[place].isUsed, tasks[place].phase == .unassigned, tasks[place].execution == TaskRecord.none,
-      !tasks[place].isWanted, !tasks[place].isKept, tasks[place].uses == 0, tasks[place].reads == 0
+      !tasks[place].isWanted, !tasks[place].isKept, !tasks[place].isPut, tasks[place].uses == 0, tasks[place].reads == 0
     else { return }
     switch tasks[place].data {
     // The end of what goes on settles it.
@@ -52,7 +60,7 @@ extension WorkerCore {
     forget(slot)
   }
 
-  private mutating func forget(_ slot: UInt32) {
+  mutating func forget(_ slot: UInt32) {
     for peer in tasks[Int(slot)].holders { leave(peer: peer) }
     if tasks[Int(slot)].hasHandle { slots[tasks[Int(slot)].handle] = nil }
     if tasks[Int(slot)].isUnlocated { unlocated.removeAll { $0 == slot } }
@@ -120,10 +128,10 @@ extension WorkerCore {
   }
 
   /// Puts a result at the end of the list of those that may be spilled, or takes it out.
-  private mutating func relist(_ slot: UInt32) {
+  mutating func relist(_ slot: UInt32) {
     let place = Int(slot)
     let belongs =
-      settings.memoryLimit > 0 && tasks[place].data == .memory && tasks[place].uses == 0
+      settings.memoryLimit > 0 && tasks[place].data == .memory && tasks[place].uses == 0 && !tasks[place].isPut
       && tasks[place].byteCount >= settings.leastSpillBytes
     guard belongs != tasks[place].isListed else { return }
     tasks[place].isListed = belongs
