@@ -32,6 +32,9 @@ let package = Package(
       name: "MartletWorker", dependencies: ["MartletProtocol", "MartletBytes"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
+      name: "MartletSimulation",
+      dependencies: ["MartletWorker", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
+    .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
     .target(
@@ -47,8 +50,8 @@ let package = Package(
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
-        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletScheduler", "MartletProtocol",
-        "MartletBytes", "MartletSystem",
+        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSimulation", "MartletScheduler",
+        "MartletProtocol", "MartletBytes", "MartletSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -89,6 +92,7 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
       swiftSettings: strict),
+    .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
     .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
   ]
 )

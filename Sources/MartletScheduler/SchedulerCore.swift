@@ -128,6 +128,8 @@ package struct SchedulerCore: Sendable {
   package internal(set) var transitionCount = 0
   /// Runs whose work was lost with their worker, or given up: what may be computed again.
   package internal(set) var lostRuns = 0
+  /// Tasks that are computed once more, because their results were lost, or dropped before something that needs them was.
+  package internal(set) var repeatedTasks = 0
 
   /// What a worker is told at the next flush.
   struct WorkerOutbox: Sendable {

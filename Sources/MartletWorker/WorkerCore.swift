@@ -1,3 +1,4 @@
+package import MartletBytes
 package import MartletProtocol
 
 /// Decides what a worker fetches, runs, keeps, spills and sends.
@@ -14,7 +15,7 @@ package struct WorkerCore: Sendable {
   package internal(set) var epoch: UInt64 = 0
   var isConnected = false
   var isRegistered = false
-  var isRetiring = false
+  package internal(set) var isRetiring = false
   package internal(set) var isPaused = false
   var heartbeatNanoseconds: Int64 = 1_000_000_000
   var lastHeartbeat = Timestamp(nanoseconds: 0)
@@ -189,4 +190,19 @@ struct TaskResult {
   var byteCount: Int64
   var type: String
   var inline: [UInt8]?
+}
+
+extension WorkerCore {
+  /// Where the result of a key lies, if it is here. O(all): for tests and for who looks into a worker.
+  package func value(of digest: Digest128) -> ValueID? {
+    tasks.firstIndex { $0.isUsed && $0.digest == digest && $0.data.isHere }.map { ValueID(rawValue: UInt32($0)) }
+  }
+
+  /// What a value is, and why it is here, for people.
+  package func describe(_ value: ValueID) -> String {
+    let task = tasks[Int(value.rawValue)]
+    guard task.isUsed else { return "forgotten" }
+    return "\(task.handle) (\(task.phase), \(task.data), \(task.byteCount) bytes, kept \(task.isKept), "
+      + "uses \(task.uses), reads \(task.reads), dependents \(task.dependents.count), fetch wanted \(task.isFetchWanted))"
+  }
 }

@@ -1,3 +1,4 @@
+import MartletSimulation
 import MartletSystem
 
 /// A group of measurements.
@@ -29,6 +30,11 @@ struct BenchOptions {
   var isToy = false
   /// Files to work on.
   var files: [String] = []
+  /// What is simulated; nil: what the suite thinks right.
+  var seeds: Range<UInt64>?
+  var workers: Int?
+  var tasks: Int?
+  var faults: [Fault]?
   /// Whether an order is written out.
   var printsOrder = false
 }

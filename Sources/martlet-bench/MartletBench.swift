@@ -1,4 +1,5 @@
 import Glibc
+import MartletSimulation
 
 /// `martlet-bench SUITE [--threads N] [--toy] [--rounds N]`.
 @main
@@ -7,7 +8,7 @@ struct MartletBench {
   static var suites: [any BenchSuite.Type] {
     [
       EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
-      SchedulerSuite.self,
+      SchedulerSuite.self, SimulateSuite.self,
       CSVSuite.self,
     ]
   }
@@ -43,6 +44,10 @@ struct MartletBench {
       case "--only":
         guard let name = rest.popFirst() else { throw UsageError(description: "--only needs a name") }
         options.only = name
+      case "--seeds": options.seeds = try seeds(rest.popFirst())
+      case "--workers": options.workers = try number(argument)
+      case "--tasks": options.tasks = try number(argument)
+      case "--faults": options.faults = try faults(rest.popFirst())
       case "--print-order": options.printsOrder = true
       case "--toy": options.isToy = true
       case "--threads": options.threads = try number(argument)
@@ -63,6 +68,27 @@ struct MartletBench {
     }
     if suite == nil { throw UsageError(description: "no suite given\n\(usage)") }
     return (suite, options)
+  }
+
+  /// `A..B`, without B.
+  private static func seeds(_ text: String?) throws -> Range<UInt64> {
+    let ends = (text ?? "").split(separator: ".", omittingEmptySubsequences: true).compactMap { UInt64($0) }
+    guard ends.count == 2, ends[0] < ends[1] else {
+      throw UsageError(description: "--seeds needs the first seed and the one after the last: 0..1000")
+    }
+    return ends[0]..<ends[1]
+  }
+
+  /// `crash,cut`; `none`.
+  private static func faults(_ text: String?) throws -> [Fault] {
+    if text == "none" { return [] }
+    return try (text ?? "").split(separator: ",").map { name in
+      guard let fault = Fault(rawValue: String(name)) else {
+        let known = Fault.allCases.map(\.rawValue).joined(separator: ", ")
+        throw UsageError(description: "no fault \(name); there are \(known), none")
+      }
+      return fault
+    }
   }
 
   private static var usage: String {

@@ -25,6 +25,7 @@ extension SchedulerCore {
     while let slot = stack.popLast() {
       guard tasks[Int(slot)].state == .released else { continue }
       move(slot, to: .waiting, cause)
+      if tasks[Int(slot)].run > 0 { repeatedTasks += 1 }
       var unmet: UInt32 = 0
       var failed = Relation.none
       var pair = dependencies.first(ofLeft: slot)

@@ -1,0 +1,21 @@
+import MartletBytes
+import MartletProtocol
+
+/// A client that submits a graph, waits for what it wants of it, releases it and goes.
+struct SimulatedClient: Sendable {
+  let workload: Workload
+  var isAlive = true
+  var session: Int?
+  /// The wanted jobs by the scheduler's handles.
+  var handles: [TaskHandle: Int] = [:]
+  /// What is said to be there.
+  var sought: Set<TaskHandle> = []
+  var results: [Int: UInt64] = [:]
+  var failures: [Int: FailureRecord] = [:]
+  /// Whether it has got everything and released it.
+  var isDone = false
+
+  init(_ workload: Workload) { self.workload = workload }
+
+  var hasAll: Bool { workload.wanted.allSatisfy { results[$0] != nil || failures[$0] != nil } }
+}
