@@ -64,7 +64,11 @@ extension Simulation {
       report.spills += 1
       time.plan(.spilled(worker: worker, value), at: time.now + chance.delay(2_000_000))
     case .load(let value): time.plan(.loaded(worker: worker, value), at: time.now + chance.delay(2_000_000))
-    case .deliver: break
+    case .move(let value, let other):
+      workers[worker].values[other] = workers[worker].values.removeValue(forKey: value)
+      workers[worker].files[other] = workers[worker].files.removeValue(forKey: value)
+    // No simulated client puts data onto a worker.
+    case .acceptData, .holdPut, .discardPut, .confirmData, .deliver: break
     case .log(let line): note("worker \(worker): \(line)")
     case .stop(let reason):
       note("worker \(worker) ends: \(reason)")
