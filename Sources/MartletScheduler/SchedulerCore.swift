@@ -117,6 +117,8 @@ package struct SchedulerCore: Sendable {
   /// Where a look at all workers began last, so that a bounded look sees all of them in turn.
   var cursor = 0
   var processingCount = 0
+  /// How many tasks are in each state.
+  var stateCounts = [Int](repeating: 0, count: TaskState.allCases.count)
   var story: Story
   /// How often a task changed its state.
   package internal(set) var transitionCount = 0

@@ -213,8 +213,9 @@ package struct Handshake: Sendable {
     [UInt8(truncatingIfNeeded: piece.count), UInt8(truncatingIfNeeded: piece.count >> 8)] + piece
   }
 
-  /// A piece that says why the sender hangs up: a zero where a greeting has its magic number.
-  private static func refusal(_ reason: String) -> [UInt8] {
+  /// A piece that says why the sender hangs up: a zero where a greeting has its magic number. Good before both sides have
+  /// agreed, in place of whatever this side would say next.
+  package static func refusal(_ reason: String) -> [UInt8] {
     var writer = ByteWriter()
     writer.write(UInt32(0))
     writer.write(reason, atMost: greetingLimit - 16)
