@@ -26,10 +26,15 @@ package struct SchedulerServerSettings: Sendable {
   package var farewell: Duration = .milliseconds(500)
   /// Lines about refused or broken connections a second, so that nobody fills the log from outside.
   package var complaintsPerSecond = 20
+  /// Options of connections.
+  package var connection = ConnectionSettings()
   /// Options of the loop.
   package var loop = LoopSettings()
 
-  package init() {}
+  package init() {
+    connection.highWaterBytes = 4 << 20
+    connection.lowWaterBytes = 1 << 20
+  }
 
   /// An address for operators.
   package struct HTTPPlace: Sendable {
@@ -52,6 +57,7 @@ package struct SchedulerServerSettings: Sendable {
     var session = SessionSettings(hello: hello, accepting: [.client, .worker], secret: secret)
     session.handshakeLimit = handshakeLimit
     session.outputLimitBytes = outputLimitBytes
+    session.connection = connection
     return session
   }
 }

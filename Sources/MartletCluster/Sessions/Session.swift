@@ -234,7 +234,10 @@ extension Session: ConnectionDelegate {
           offset += consumed.count
           if consumed.isData { return offset }
         } catch {
-          fail(SessionEnd(.malformed, "it sent what is no message: \(error)"))
+          let reason = receivedFrames == 0 ? Handshake.reason(atStartOf: [UInt8](bytes[offset...])) : nil
+          fail(
+            reason.map { SessionEnd(.refused, "the other side refuses: \($0)") }
+              ?? SessionEnd(.malformed, "it sent what is no message: \(error)"))
           return bytes.count
         }
       }

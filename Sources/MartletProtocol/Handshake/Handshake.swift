@@ -222,6 +222,15 @@ package struct Handshake: Sendable {
     return framed(writer.bytes)
   }
 
+  /// Why the other side hangs up, where `bytes` begin with its refusal. Without a secret a side may have agreed when it
+  /// comes: it then stands where the first frame would, and is no frame.
+  package static func reason(atStartOf bytes: [UInt8]) -> String? {
+    guard bytes.count >= 2 else { return nil }
+    let size = Int(bytes[0]) | Int(bytes[1]) << 8
+    guard size <= greetingLimit, bytes.count >= 2 + size else { return nil }
+    return reason(in: [UInt8](bytes[2..<(2 + size)]))
+  }
+
   private static func reason(in piece: [UInt8]) -> String? {
     var reader = ByteReader(piece)
     guard let word: UInt32 = try? reader.read(), word == 0, let text = try? reader.readText() else { return nil }
