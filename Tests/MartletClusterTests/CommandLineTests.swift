@@ -35,7 +35,7 @@ import Testing
     #expect(complaint("--prot", "1") == "there is no option --prot (did you mean --port?)")
     #expect(complaint("--http") == "there is no option --http (martlet-scheduler --help lists the options)")
     #expect(complaint("--port") == "--port needs a value (write --port PORT)")
-    #expect(complaint("--port", "x") == "--port takes a whole number from 0 to 65535, not 'x' (write --port 10)")
+    #expect(complaint("--port", "x") == "--port takes a whole number from 0 to 65535, not 'x' (write --port 8786)")
     #expect(complaint("--port", "1", "--port", "2") == "--port is there twice (keep one of them)")
     #expect(complaint("--insecure=yes") == "--insecure takes no value (write --insecure alone)")
     #expect(complaint("here") == "there is no use for 'here' (martlet-scheduler --help lists the options)")

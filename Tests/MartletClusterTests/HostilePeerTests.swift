@@ -62,6 +62,12 @@ extension ClusterTests {
         #expect(!slow.read().isEmpty)
         slow.close()
         #expect(eventually { scheduler.lines.now.count == 2 })
+        // A browser at the wrong port.
+        let browser = try RawSocket(port: scheduler.port)
+        browser.write(Array("GET / HTTP/1.1\r\n".utf8))
+        #expect(!browser.read().isEmpty)
+        browser.close()
+        #expect(eventually { scheduler.hasLine("the other side speaks HTTP") })
         // A worker that does not register.
         let unregistered = ScriptedPeer()
         try unregistered.connect(to: scheduler, ScriptedPeer.settings(.worker))

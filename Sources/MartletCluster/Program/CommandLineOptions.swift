@@ -100,13 +100,13 @@ package struct CommandLineOptions: Sendable {
 
   package func value(_ name: String) -> String? { values[name] }
 
-  /// A whole number; nil where the option is not there.
-  package func integer(_ name: String, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
+  /// A whole number, such as the example that is given to who writes another; nil where the option is not there.
+  package func integer(_ name: String, in range: ClosedRange<Int>, such example: Int) throws(UsageError) -> Int? {
     guard let text = values[name] else { return nil }
     guard let number = Int(text), range.contains(number) else {
       throw UsageError(
         "--\(name) takes a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'",
-        remedy: "write --\(name) \(max(range.lowerBound, min(range.upperBound, 10)))")
+        remedy: "write --\(name) \(example)")
     }
     return number
   }

@@ -96,13 +96,13 @@ package enum SchedulerProgram {
     var request = Request()
     var settings = SchedulerServerSettings()
     settings.host = try host(options, "host") ?? "127.0.0.1"
-    settings.port = try options.integer("port", in: 0...65_535) ?? defaultPort
+    settings.port = try options.integer("port", in: 0...65_535, such: defaultPort) ?? defaultPort
     if options.value("http-port") == "none" {
       if options.has("http-host") {
         throw UsageError("--http-host has no port", remedy: "leave out --http-port none")
       }
     } else {
-      let port = try options.integer("http-port", in: 0...65_535)
+      let port = try options.integer("http-port", in: 0...65_535, such: defaultHTTPPort)
       settings.http = SchedulerServerSettings.HTTPPlace(
         host: try host(options, "http-host") ?? "127.0.0.1", port: port ?? defaultHTTPPort, takesAnother: port == nil)
       if let port, port != 0, port == settings.port {
@@ -117,7 +117,7 @@ package enum SchedulerProgram {
     }
     settings.core.epoch = UInt64.random(in: 1 ... .max)
     settings.core.allowedFailures =
-      try options.integer("allowed-failures", in: 0...255) ?? settings.core.allowedFailures
+      try options.integer("allowed-failures", in: 0...255, such: 3) ?? settings.core.allowedFailures
     if let beat = try options.duration("heartbeat") {
       settings.core.heartbeatNanoseconds = Int64(beat / .nanoseconds(1))
     }

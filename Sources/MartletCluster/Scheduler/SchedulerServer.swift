@@ -20,9 +20,6 @@ package final class SchedulerServer: Sendable {
     let loop = try EventLoop(name: "scheduler", settings: settings.loop)
     let shell = SchedulerShell(loop: loop, settings: settings, log: log)
     do throws(NetworkError) {
-      http = try settings.http.map { (place) throws(NetworkError) in
-        try SchedulerServer.listen(place, shell)
-      }
       var listening = TCPListener.Settings()
       listening.connection = shell.sessionSettings.connectionSettings
       // Some more than are served, so that those beyond are told why.
@@ -30,6 +27,9 @@ package final class SchedulerServer: Sendable {
       listener = try TCPListener(
         host: settings.host, port: settings.port, on: loop, settings: listening,
         trouble: { log.error("\($0)") }, accept: { shell.accept($0) })
+      http = try settings.http.map { (place) throws(NetworkError) in
+        try SchedulerServer.listen(place, shell)
+      }
     } catch {
       loop.shutdown()
       loop.waitUntilStopped()

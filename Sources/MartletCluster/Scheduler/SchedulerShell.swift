@@ -53,13 +53,13 @@ final class SchedulerShell: @unchecked Sendable {
     core = SchedulerCore(settings: settings.core)
     startedAt = martlet_monotonic_nanoseconds()
     lastActive = startedAt
+    turnEnd = TurnEnd(loop: loop) { [weak self] in self?.endOfTurn() }
   }
 
   /// Begins to tick; on the loop's thread.
   func start(listener: TCPListener, http: HTTPServer?) {
     self.listener = listener
     self.http = http
-    turnEnd = TurnEnd(loop: loop) { [weak self] in self?.endOfTurn() }
     let timer = LoopTimer(loop: loop) { [weak self] in self?.tick() }
     tickTimer = timer
     timer.arm(after: SchedulerShell.tickInterval)

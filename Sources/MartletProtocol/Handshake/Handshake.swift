@@ -201,12 +201,20 @@ package struct Handshake: Sendable {
   private mutating func nextPiece() throws(HandshakeError) -> [UInt8]? {
     guard received.count >= 2 else { return nil }
     let size = Int(received[0]) | Int(received[1]) << 8
+    if Handshake.isHTTP(received) {
+      throw HandshakeError(description: "the other side speaks HTTP: that has a port of its own", isFromPeer: false)
+    }
     if size > Handshake.greetingLimit {
       throw HandshakeError(description: "the other side is no Martlet: it greets with \(size) bytes", isFromPeer: false)
     }
     guard received.count >= 2 + size else { return nil }
     defer { received.removeFirst(2 + size) }
     return [UInt8](received[2..<(2 + size)])
+  }
+
+  /// Whether this is the beginning of a browser's or curl's request, which is larger than any greeting.
+  private static func isHTTP(_ bytes: [UInt8]) -> Bool {
+    ["GE", "HE", "PO", "PU", "OP"].contains { bytes.starts(with: $0.utf8) }
   }
 
   fileprivate static func framed(_ piece: [UInt8]) -> [UInt8] {
