@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet-csv", targets: ["martlet-csv"]),
+    .executable(name: "martlet-scheduler", targets: ["martlet-scheduler"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   dependencies: [],
@@ -41,12 +42,18 @@ let package = Package(
       name: "MartletNet", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
+      name: "MartletCluster",
+      dependencies: [
+        "MartletGraph", "MartletBytes", "MartletSystem", "MartletProtocol", "MartletScheduler", "MartletNet",
+      ], swiftSettings: strict),
+    .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
       exclude: ["Pool/README.md"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
       swiftSettings: strict),
+    .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
@@ -89,6 +96,12 @@ let package = Package(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(
       name: "MartletNetTests", dependencies: ["TestSupport", "MartletNet", "MartletSystem"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletClusterTests",
+      dependencies: [
+        "TestSupport", "MartletCluster", "MartletNet", "MartletScheduler", "MartletProtocol", "MartletBytes",
+        "MartletSystem", "MartletGraph",
+      ], swiftSettings: strict),
     .testTarget(
       name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
       swiftSettings: strict),

@@ -37,6 +37,11 @@ extension SchedulerCore {
       if task.state.isActive || task.state == .memory, !isNeeded(slot) { return "\(name) is not needed" }
       if task.state != .memory, holders.count(ofLeft: slot) > 0 || task.hasInline { return "\(name) has a copy" }
     }
+    for state in TaskState.allCases {
+      let count = tasks.count { $0.isUsed && $0.state == state }
+      let counted = stateCounts[Int(state.rawValue)]
+      if count != counted { return "\(count) tasks are in \(state), \(counted) were counted" }
+    }
     if processing != processingCount { return "\(processing) tasks are processing, \(processingCount) were counted" }
     var keeps = 0
     for handle in published.keys.sorted().flatMap({ published[$0] ?? [] }) where slot(of: handle) != nil { keeps += 1 }

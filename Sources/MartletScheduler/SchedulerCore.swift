@@ -123,6 +123,8 @@ package struct SchedulerCore: Sendable {
   var coordination: Coordination
   // Only looked up by name; sorted where it is listed.
   var published: [String: [TaskHandle]] = [:]
+  /// How many tasks are in each state.
+  var stateCounts = [Int](repeating: 0, count: TaskState.allCases.count)
   var story: Story
   /// How often a task changed its state.
   package internal(set) var transitionCount = 0

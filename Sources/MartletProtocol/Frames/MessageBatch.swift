@@ -55,6 +55,11 @@ package struct MessageTooLarge: Error, Equatable, CustomStringConvertible {
   /// What a frame can hold.
   package let limit: Int
 
+  package init(byteCount: Int, limit: Int) {
+    self.byteCount = byteCount
+    self.limit = limit
+  }
+
   /// How large it is, and what to do.
   package var description: String {
     "a message of \(byteCount) bytes, a frame holds \(limit): scatter large data instead of submitting it as arguments"

@@ -201,6 +201,9 @@ package struct Handshake: Sendable {
   private mutating func nextPiece() throws(HandshakeError) -> [UInt8]? {
     guard received.count >= 2 else { return nil }
     let size = Int(received[0]) | Int(received[1]) << 8
+    if Handshake.isHTTP(received) {
+      throw HandshakeError(description: "the other side speaks HTTP: that has a port of its own", isFromPeer: false)
+    }
     if size > Handshake.greetingLimit {
       throw HandshakeError(description: "the other side is no Martlet: it greets with \(size) bytes", isFromPeer: false)
     }
@@ -209,16 +212,31 @@ package struct Handshake: Sendable {
     return [UInt8](received[2..<(2 + size)])
   }
 
+  /// Whether this is the beginning of a browser's or curl's request, which is larger than any greeting.
+  private static func isHTTP(_ bytes: [UInt8]) -> Bool {
+    ["GE", "HE", "PO", "PU", "OP"].contains { bytes.starts(with: $0.utf8) }
+  }
+
   fileprivate static func framed(_ piece: [UInt8]) -> [UInt8] {
     [UInt8(truncatingIfNeeded: piece.count), UInt8(truncatingIfNeeded: piece.count >> 8)] + piece
   }
 
-  /// A piece that says why the sender hangs up: a zero where a greeting has its magic number.
-  private static func refusal(_ reason: String) -> [UInt8] {
+  /// A piece that says why the sender hangs up: a zero where a greeting has its magic number. Good before both sides have
+  /// agreed, in place of whatever this side would say next.
+  package static func refusal(_ reason: String) -> [UInt8] {
     var writer = ByteWriter()
     writer.write(UInt32(0))
     writer.write(reason, atMost: greetingLimit - 16)
     return framed(writer.bytes)
+  }
+
+  /// Why the other side hangs up, where `bytes` begin with its refusal. Without a secret a side may have agreed when it
+  /// comes: it then stands where the first frame would, and is no frame.
+  package static func reason(atStartOf bytes: [UInt8]) -> String? {
+    guard bytes.count >= 2 else { return nil }
+    let size = Int(bytes[0]) | Int(bytes[1]) << 8
+    guard size <= greetingLimit, bytes.count >= 2 + size else { return nil }
+    return reason(in: [UInt8](bytes[2..<(2 + size)]))
   }
 
   private static func reason(in piece: [UInt8]) -> String? {

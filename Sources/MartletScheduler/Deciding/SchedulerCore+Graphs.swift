@@ -120,6 +120,7 @@ extension SchedulerCore {
     }
     var record = TaskRecord(digest: submitted.digest, generation: tasks[Int(slot)].generation)
     record.isUsed = true
+    stateCounts[Int(record.state.rawValue)] += 1
     record.label = label
     record.traits = number
     record.work = work

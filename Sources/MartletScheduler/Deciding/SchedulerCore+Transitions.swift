@@ -12,6 +12,8 @@ extension SchedulerCore {
           + story(of: tasks[Int(slot)].digest).joined(separator: "\n"))
     }
     tasks[Int(slot)].state = state
+    stateCounts[Int(from.rawValue)] -= 1
+    stateCounts[Int(state.rawValue)] += 1
     transitionCount += 1
     story.note(
       Story.Entry(
@@ -188,6 +190,7 @@ extension SchedulerCore {
     failures[slot] = nil
     deathsByTask[slot] = nil
     tasks[Int(slot)].isUsed = false
+    stateCounts[Int(record.state.rawValue)] -= 1
     tasks[Int(slot)].work = .signal
     tasks[Int(slot)].generation &+= 1
     freeSlots.append(slot)

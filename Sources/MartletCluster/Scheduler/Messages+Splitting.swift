@@ -1,0 +1,45 @@
+import MartletProtocol
+
+// Messages that are lists, said in two pieces where one is larger than a frame.
+
+extension SchedulerToClient {
+  /// The same in two messages; nil when it cannot be divided.
+  var halves: (SchedulerToClient, SchedulerToClient)? {
+    switch self {
+    case .finished(let list): list.halves.map { (.finished($0), .finished($1)) }
+    case .recomputing(let list): list.halves.map { (.recomputing($0), .recomputing($1)) }
+    case .holders(let list): list.halves.map { (.holders($0), .holders($1)) }
+    case .accepted, .refused, .failed, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: nil
+    }
+  }
+}
+
+extension SchedulerToWorker {
+  /// The same in two messages; nil when it cannot be divided.
+  var halves: (SchedulerToWorker, SchedulerToWorker)? {
+    switch self {
+    case .compute(let list): list.halves.map { (.compute($0), .compute($1)) }
+    case .cancel(let list): list.halves.map { (.cancel($0), .cancel($1)) }
+    case .release(let list): list.halves.map { (.release($0), .release($1)) }
+    case .fetch(let list): list.halves.map { (.fetch($0), .fetch($1)) }
+    case .welcome, .refused, .steal, .holders, .peerLost, .retired, .coordinated, .heartbeat, .goodbye: nil
+    }
+  }
+
+  /// A single task without those small inputs that the worker can get from other workers; nil when there are none.
+  var withoutHeldInlines: SchedulerToWorker? {
+    guard case .compute(let tasks) = self, tasks.count == 1, var task = tasks.first else { return nil }
+    var changed = false
+    for place in task.inputs.indices where task.inputs[place].inline != nil && !task.inputs[place].holders.isEmpty {
+      task.inputs[place].inline = nil
+      changed = true
+    }
+    return changed ? .compute([task]) : nil
+  }
+}
+
+extension Array {
+  fileprivate var halves: ([Element], [Element])? {
+    count < 2 ? nil : (Array(self[..<(count / 2)]), Array(self[(count / 2)...]))
+  }
+}
