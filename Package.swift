@@ -35,6 +35,12 @@ let package = Package(
       name: "MartletNet", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
+      name: "MartletCluster",
+      dependencies: [
+        "MartletGraph", "MartletBytes", "MartletSystem", "MartletProtocol", "MartletScheduler", "MartletNet",
+      ],
+      swiftSettings: strict),
+    .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
       exclude: ["Pool/README.md"], swiftSettings: strict),
@@ -77,6 +83,12 @@ let package = Package(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(
       name: "MartletNetTests", dependencies: ["TestSupport", "MartletNet", "MartletSystem"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletClusterTests",
+      dependencies: [
+        "TestSupport", "MartletCluster", "MartletNet", "MartletScheduler", "MartletProtocol", "MartletBytes",
+        "MartletSystem", "MartletGraph",
+      ], swiftSettings: strict),
     .testTarget(
       name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
       swiftSettings: strict),
