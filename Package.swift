@@ -49,7 +49,10 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "martlet-bench",
-      dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
+      dependencies: [
+        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletScheduler", "MartletProtocol",
+        "MartletBytes", "MartletSystem",
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "line-count", dependencies: ["Martlet"], path: "Samples/LineCount", swiftSettings: strict),

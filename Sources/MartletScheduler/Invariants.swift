@@ -38,7 +38,12 @@ extension SchedulerCore {
       if task.state != .memory, holders.count(ofLeft: slot) > 0 || task.hasInline { return "\(name) has a copy" }
     }
     if processing != processingCount { return "\(processing) tasks are processing, \(processingCount) were counted" }
-    return brokenWorker()
+    var keeps = 0
+    for handle in published.keys.sorted().flatMap({ published[$0] ?? [] }) where slot(of: handle) != nil { keeps += 1 }
+    keeps += coordination.heldTasks.count { slot(of: $0) != nil }
+    let counted = tasks.reduce(0) { $0 + ($1.isUsed ? Int($1.keeps) : 0) }
+    if keeps != counted { return "\(keeps) names and values keep tasks, \(counted) were counted" }
+    return coordination.brokenInvariant() ?? brokenWorker()
   }
 
   private func brokenWorker() -> String? {
@@ -81,6 +86,7 @@ extension SchedulerCore {
     if !inlines.isEmpty || inlineBytes != 0 || !failures.isEmpty || !deathsByTask.isEmpty {
       return "a table is not empty"
     }
+    if !coordination.isEmpty || !published.isEmpty { return "something is shared" }
     if labels.count > 0 || table.count > 0 || types.count > 0 { return "names or keys are left" }
     return nil
   }

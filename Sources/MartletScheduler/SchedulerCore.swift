@@ -52,6 +52,8 @@ package struct SchedulerSettings: Sendable {
   package var watchdogNanoseconds: Int64 = 30_000_000_000
   /// Transitions that are remembered for stories.
   package var storyLength = 1 << 16
+  /// Names that can be published at one time.
+  package var publishedLimit = 1 << 16
 
   package init() {}
 }
@@ -117,6 +119,10 @@ package struct SchedulerCore: Sendable {
   /// Where a look at all workers began last, so that a bounded look sees all of them in turn.
   var cursor = 0
   var processingCount = 0
+  /// What clients and tasks share by name.
+  var coordination: Coordination
+  // Only looked up by name; sorted where it is listed.
+  var published: [String: [TaskHandle]] = [:]
   var story: Story
   /// How often a task changed its state.
   package internal(set) var transitionCount = 0
@@ -147,6 +153,7 @@ package struct SchedulerCore: Sendable {
   package init(settings: SchedulerSettings = SchedulerSettings()) {
     self.settings = settings
     story = Story(capacity: settings.storyLength)
+    coordination = Coordination()
   }
 
   /// Takes an event; what has to be done is appended to `actions`.
@@ -155,7 +162,7 @@ package struct SchedulerCore: Sendable {
     switch event {
     case .clientConnected(let client): connect(client)
     case .clientSaid(let client, let message): hear(client, message, &actions)
-    case .clientLost(let client): lose(client)
+    case .clientLost(let client): lose(client, &actions)
     case .workerRegistered(let worker, let registration): register(worker, registration, &actions)
     case .workerSaid(let worker, let message): hear(worker, message, &actions)
     case .workerLost(let worker, let death, let started): lose(worker, death, started: started, &actions)
@@ -200,7 +207,9 @@ package struct SchedulerCore: Sendable {
   func slot(of digest: Digest128) -> UInt32? { table.slot(of: digest) { tasks[Int($0)].digest } }
 
   /// Whether somebody wants the result, or a task that will run.
-  func isNeeded(_ slot: UInt32) -> Bool { tasks[Int(slot)].waiters > 0 || wants.count(ofLeft: slot) > 0 }
+  func isNeeded(_ slot: UInt32) -> Bool {
+    tasks[Int(slot)].waiters > 0 || tasks[Int(slot)].keeps > 0 || wants.count(ofLeft: slot) > 0
+  }
 
   /// The number of tasks that are known.
   package var taskCount: Int { tasks.count - freeSlots.count }

@@ -7,6 +7,7 @@ struct MartletBench {
   static var suites: [any BenchSuite.Type] {
     [
       EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
+      SchedulerSuite.self,
       CSVSuite.self,
     ]
   }

@@ -84,7 +84,7 @@ struct RandomMessages {
   mutating func shared() -> SharedValue { random.chance(50) ? .bytes(type: text(), bytes()) : .task(handle()) }
 
   mutating func operation() -> CoordinationRequest {
-    switch random.below(11) {
+    switch random.below(12) {
     case 0: .put(queue: text(), value: shared(), limit: word(), timeoutNanoseconds: amount())
     case 1: .take(queue: text(), timeoutNanoseconds: amount())
     case 2: .set(variable: text(), value: shared())
@@ -97,16 +97,18 @@ struct RandomMessages {
     case 7: .renew(semaphore: text(), lease: random.next())
     case 8: .giveBack(semaphore: text(), lease: random.next())
     case 9: .publish(topic: text(), bytes: bytes())
-    default: .listen(topic: text(), isListening: random.chance(50))
+    case 10: .listen(topic: text(), isListening: random.chance(50))
+    default: .unset(variable: text())
     }
   }
 
   mutating func reply() -> CoordinationReply {
-    switch random.below(5) {
+    switch random.below(6) {
     case 0: .done
     case 1: .value(shared())
     case 2: .lease(random.next(), fence: random.next())
     case 3: .message(topic: text(), bytes: bytes())
+    case 4: .denied(reason: text())
     default: .timedOut
     }
   }

@@ -52,6 +52,9 @@ extension CoordinationRequest: PortableValue {
       writer.write(byte: 11)
       writer.write(topic)
       isListening.write(to: &writer)
+    case .unset(let variable):
+      writer.write(byte: 12)
+      writer.write(variable)
     }
   }
 
@@ -75,6 +78,7 @@ extension CoordinationRequest: PortableValue {
     case 9: self = .giveBack(semaphore: try reader.readShortText(), lease: try reader.read())
     case 10: self = .publish(topic: try reader.readShortText(), bytes: try reader.readBytes())
     case 11: self = .listen(topic: try reader.readShortText(), isListening: try Bool(from: &reader))
+    case 12: self = .unset(variable: try reader.readShortText())
     case let tag: throw ByteError(offset: start, "an operation of the unknown kind \(tag)")
     }
   }
@@ -96,6 +100,9 @@ extension CoordinationReply: PortableValue {
       writer.write(topic)
       writer.write(bytes: bytes)
     case .timedOut: writer.write(byte: 5)
+    case .denied(let reason):
+      writer.write(byte: 6)
+      writer.write(reason, atMost: WireLimits.longText)
     }
   }
 
@@ -107,6 +114,7 @@ extension CoordinationReply: PortableValue {
     case 3: self = .lease(try reader.read(), fence: try reader.read())
     case 4: self = .message(topic: try reader.readShortText(), bytes: try reader.readBytes())
     case 5: self = .timedOut
+    case 6: self = .denied(reason: try reader.readLongText())
     case let tag: throw ByteError(offset: start, "a reply of the unknown kind \(tag)")
     }
   }

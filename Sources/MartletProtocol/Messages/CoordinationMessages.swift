@@ -1,5 +1,5 @@
 /// An operation on something that clients and tasks of a cluster share, by name. Those that have to wait are answered when
-/// they can be carried out or when their time is over.
+/// they can be carried out or when their time is over. Times are nanoseconds: 0 does not wait, `Int64.max` waits for ever.
 package enum CoordinationRequest: Equatable, Sendable {
   /// Appends to a queue; waits while it is full (`limit`, 0: the scheduler's own limit).
   case put(queue: String, value: SharedValue, limit: UInt32, timeoutNanoseconds: Int64)
@@ -7,13 +7,16 @@ package enum CoordinationRequest: Equatable, Sendable {
   case take(queue: String, timeoutNanoseconds: Int64)
   /// Sets a variable.
   case set(variable: String, value: SharedValue)
+  /// Takes the value of a variable away.
+  case unset(variable: String)
   /// Reads a variable, waits until it is set.
   case read(variable: String, timeoutNanoseconds: Int64)
   /// Sets or clears an event.
   case signal(event: String, isSet: Bool)
   /// Waits until an event is set.
   case wait(event: String, timeoutNanoseconds: Int64)
-  /// Takes so many of a semaphore's places for a lease; a lock is a semaphore of one place.
+  /// Takes so many of a semaphore's places for a lease, 0: while he who asks is there; a lock is a
+  /// semaphore of one place.
   case acquire(semaphore: String, places: UInt32, of: UInt32, leaseNanoseconds: Int64, timeoutNanoseconds: Int64)
   /// Makes a lease last again.
   case renew(semaphore: String, lease: UInt64)
@@ -43,4 +46,6 @@ package enum CoordinationReply: Equatable, Sendable {
   case message(topic: String, bytes: [UInt8])
   /// The time was over.
   case timedOut
+  /// It cannot be done, and why.
+  case denied(reason: String)
 }

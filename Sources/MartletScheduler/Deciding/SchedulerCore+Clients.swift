@@ -27,20 +27,23 @@ extension SchedulerCore {
     case .scatter(let values):
       for value in values { scatter(value, from: client) }
     case .ask(let request, let question): answer(client, request, question, &actions)
-    case .publish(let request, _, _, _), .unpublish(let request, _), .subscribe(let request, _),
-      .coordinate(let request, _):
-      actions.append(
-        .tellClient(client, .denied(request: request, reason: "this scheduler does not offer that")))
+    case .publish(let request, let name, let handles, let overwrites):
+      publish(handles, as: name, overwrites: overwrites, client, request, &actions)
+    case .unpublish(let request, let name): unpublish(name, client, request, &actions)
+    case .subscribe(let request, let name): subscribe(name, client, request, &actions)
+    case .coordinate(let request, let operation):
+      coordinate(operation, of: .client(client), request: request, &actions)
     case .heartbeat: actions.append(.tellClient(client, .heartbeat))
     case .goodbye:
-      lose(client)
+      lose(client, &actions)
       actions.append(.closeClient(client))
     }
   }
 
   /// A client is gone: what only it wanted is given up.
-  mutating func lose(_ client: ClientID) {
+  mutating func lose(_ client: ClientID, _ actions: inout [SchedulerAction]) {
     guard Int(client.rawValue) < clients.count, clients[Int(client.rawValue)].isAlive else { return }
+    leaveCoordination(.client(client), &actions)
     clients[Int(client.rawValue)].isAlive = false
     finishedForClients[Int(client.rawValue)] = []
     recomputing.removeAll { $0.client == client }
@@ -134,7 +137,8 @@ extension SchedulerCore {
     case .story(let digest):
       actions.append(
         .tellClient(client, .answer(request: request, text: story(of: digest).joined(separator: "\n"))))
-    case .workers, .tasks, .published:
+    case .published: actions.append(.tellClient(client, .answer(request: request, text: publishedNames)))
+    case .workers, .tasks:
       actions.append(.tellClient(client, .denied(request: request, reason: "this scheduler does not offer that")))
     }
   }

@@ -329,8 +329,9 @@ extension SchedulerCore {
       let client = ClientID(rawValue: UInt32(number))
       actions.append(.log("\(client) has been silent for too long: what it wanted is released"))
       actions.append(.closeClient(client))
-      lose(client)
+      lose(client, &actions)
     }
+    passCoordination(&actions)
     retireIfEmpty(0, &actions)
   }
 

@@ -88,8 +88,8 @@ extension SchedulerCore {
       workers[number].isRetiring = true
       evacuate(number, &actions)
       retireIfEmpty(number, &actions)
-    case .coordinate(let request, _):
-      actions.append(.tellWorker(worker, .coordinated(request: request, .timedOut)))
+    case .coordinate(let request, let operation):
+      coordinate(operation, of: .worker(worker), request: request, &actions)
     case .goodbye:
       lose(
         worker, WorkerDeath(worker: workers[number].name, host: workers[number].host, cause: "it left"), started: [],
@@ -214,6 +214,7 @@ extension SchedulerCore {
     guard number < workers.count, workers[number].isAlive else { return }
     workers[number].isAlive = false
     outboxes[number] = WorkerOutbox()
+    leaveCoordination(.worker(worker), &actions)
     actions.append(.log("\(worker) (\(workers[number].name), \(workers[number].address)) is gone: \(death.cause)"))
     let unfinished = assignments.lefts(of: worker.rawValue)
     let blamed = suspects(unfinished, started, threads: workers[number].threads)

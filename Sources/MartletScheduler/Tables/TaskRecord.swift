@@ -60,6 +60,8 @@ struct TaskRecord {
   var orderOnlyCount: UInt32 = 0
   /// Graphs of which pieces are missing that speak of it: it is not forgotten meanwhile.
   var pins: UInt32 = 0
+  /// Names and shared values that stand for it: its result is kept.
+  var keeps: UInt32 = 0
   var attempts: UInt32 = 0
   var retriesLeft: UInt16 = 0
   /// Workers that died of it.
