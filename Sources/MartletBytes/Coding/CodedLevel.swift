@@ -43,7 +43,9 @@ final class CodedLevel: Encoder {
   static func write<Value: Encodable>(_ value: Value, to writer: inout ByteWriter) {
     do {
       let level = try CodedLevel(names: CodedNames(), sink: CodedSink(), depth: writer.depth)
-      try level.encode(whole: value)
+      // Sets and the like, which have a form of their own, never come here.
+      try value.encode(to: level)
+      level.end()
       let body = level.sink.finished()
       writer.write(varint: UInt64(level.names.names.count))
       for name in level.names.names { writer.write(name) }

@@ -25,7 +25,8 @@ struct CodedValue: Decoder {
       var rest = part
       try value.skip(&rest)
       try rest.requireEnd()
-      return try value.decode(whole: type)
+      // Sets and the like, which have a form of their own, never come here.
+      return try type.init(from: value)
     } catch let error as ByteError {
       throw error
     } catch let error as DecodingError {
@@ -48,6 +49,7 @@ struct CodedValue: Decoder {
   private static func readNames(_ reader: inout ByteReader) throws(ByteError) -> [String] {
     let count = try reader.readCount(elementBytes: 1)
     var names: [String] = []
+    names.reserveCapacity(min(count, 32))
     for _ in 0..<count { names.append(try reader.readText()) }
     return names
   }

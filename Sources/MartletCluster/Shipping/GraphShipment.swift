@@ -7,7 +7,7 @@ package import MartletProtocol
 /// Keys are made anew here, of content alone: those of gathers and aliases hold for one graph only where they are not sent.
 /// So equal work has an equal key, whatever process, and whatever graph it was written in.
 ///
-/// Some 0.3 µs a task, and for each task 28 bytes while it lasts.
+/// Some 0.8 µs a call, of which the key takes a third, and 28 bytes a task of the graph while it lasts.
 package struct GraphShipment {
   /// The keys of the wanted tasks, in the order in which they were named.
   package private(set) var wantedDigests: [Digest128]
