@@ -1,17 +1,34 @@
+/// What is decoded: the bytes of all values, and the names of fields.
+final class CodedSource {
+  let names: [String]
+  private let reader: ByteReader
+
+  init(names: [String], reader: ByteReader) {
+    self.names = names
+    self.reader = reader
+  }
+
+  /// A reader from a place on that was found before.
+  func reader(at offset: Int) -> ByteReader { reader.at(offset) }
+}
+
 /// One value of an encoding, and the decoder of it.
 struct CodedValue: Decoder {
-  let names: [String]
-  /// Stands at the mark of the value.
-  let reader: ByteReader
+  let source: CodedSource
+  /// Where the mark of the value is.
+  let offset: Int
   let depth: Int
+
+  var names: [String] { source.names }
+  var reader: ByteReader { source.reader(at: offset) }
 
   var codingPath: [any CodingKey] { [] }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-  init(names: [String], reader: ByteReader, depth: Int) throws {
+  init(_ source: CodedSource, at offset: Int, depth: Int) throws {
     guard depth <= ByteReader.deepest else { throw CodedForm.Problem(ByteReader.tooDeep) }
-    self.names = names
-    self.reader = reader
+    self.source = source
+    self.offset = offset
     self.depth = depth
   }
 
@@ -21,7 +38,7 @@ struct CodedValue: Decoder {
     let names = try readNames(&reader)
     let part = try reader.readPart(try reader.readCount(elementBytes: 1))
     do {
-      let value = try CodedValue(names: names, reader: part, depth: reader.depth)
+      let value = try CodedValue(CodedSource(names: names, reader: part), at: part.offset, depth: reader.depth)
       var rest = part
       try value.skip(&rest)
       try rest.requireEnd()
@@ -40,7 +57,7 @@ struct CodedValue: Decoder {
   func decode<Value: Decodable>(part type: Value.Type, _ part: ByteReader) throws -> Value {
     var part = part
     let names = try CodedValue.readNames(&part)
-    let value = try CodedValue(names: names, reader: part, depth: depth + 1)
+    let value = try CodedValue(CodedSource(names: names, reader: part), at: part.offset, depth: depth + 1)
     try value.skip(&part)
     try part.requireEnd()
     return try value.decode(whole: type)
@@ -73,7 +90,7 @@ struct CodedValue: Decoder {
 
   /// A value inside of this one.
   func inner(at offset: Int) throws -> CodedValue {
-    try CodedValue(names: names, reader: reader.at(offset), depth: depth + 1)
+    try CodedValue(source, at: offset, depth: depth + 1)
   }
 
   /// A reader behind the mark, which has to be this one.
