@@ -16,42 +16,61 @@ public struct ByteError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// Reads what a `ByteWriter` wrote. Every length is checked before it is used: hostile bytes throw, they never trap.
 public struct ByteReader: Sendable {
-  private let bytes: [UInt8]
-  private let end: Int
-  /// The place of the next byte, counted from the first byte.
-  public private(set) var offset: Int
+  @usableFromInline let bytes: [UInt8]
+  @usableFromInline let end: Int
+  @usableFromInline var place: Int
+  /// How many values are being read that the next one is inside of.
+  private(set) var depth = 0
+
+  /// How many values may be inside of each other: what reads them calls itself.
+  static let deepest = 200
+  static let tooDeep = "more than \(deepest) values inside of each other"
 
   /// A reader of all of `bytes`.
   public init(_ bytes: [UInt8]) {
     self.bytes = bytes
-    offset = 0
+    place = 0
     end = bytes.count
   }
 
+  private init(_ bytes: [UInt8], from start: Int, to end: Int, depth: Int) {
+    self.bytes = bytes
+    place = start
+    self.end = end
+    self.depth = depth
+  }
+
+  /// The place of the next byte, counted from the first byte.
+  @inlinable public var offset: Int { place }
+
   /// The number of bytes that were not read.
-  public var remaining: Int { end - offset }
+  @inlinable public var remaining: Int { end - place }
 
   /// Reads one byte.
-  public mutating func readByte() throws(ByteError) -> UInt8 {
-    try require(1)
-    defer { offset += 1 }
-    return bytes[offset]
+  @inlinable public mutating func readByte() throws(ByteError) -> UInt8 {
+    guard place < end else { throw missing(1) }
+    place &+= 1
+    return bytes[place &- 1]
   }
 
   /// Reads an integer with all its bytes.
-  public mutating func read<Word: FixedWidthInteger>(_ type: Word.Type = Word.self) throws(ByteError) -> Word {
+  @inlinable public mutating func read<Word: FixedWidthInteger>(_ type: Word.Type = Word.self) throws(ByteError) -> Word
+  {
     let size = MemoryLayout<Word>.size
-    try require(size)
-    defer { offset += size }
-    return bytes.withUnsafeBytes { Word(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Word.self)) }
+    guard size <= remaining else { throw missing(size) }
+    let start = place
+    place &+= size
+    return bytes.withUnsafeBytes { Word(littleEndian: $0.loadUnaligned(fromByteOffset: start, as: Word.self)) }
   }
 
   /// Reads the bit pattern of a number.
-  public mutating func readDouble() throws(ByteError) -> Double { Double(bitPattern: try read(UInt64.self)) }
+  @inlinable public mutating func readDouble() throws(ByteError) -> Double {
+    Double(bitPattern: try read(UInt64.self))
+  }
 
   /// Reads a varint of at most 64 bits.
   public mutating func readVarint() throws(ByteError) -> UInt64 {
-    let start = offset
+    let start = place
     var word: UInt64 = 0
     var shift: UInt64 = 0
     while true {
@@ -66,7 +85,7 @@ public struct ByteReader: Sendable {
 
   /// Reads the count of elements that follow, each of at least `elementBytes` bytes: never more than can be there.
   public mutating func readCount(elementBytes: Int) throws(ByteError) -> Int {
-    let start = offset
+    let start = place
     let count = try readVarint()
     guard count <= UInt64(remaining / max(1, elementBytes)) else {
       throw ByteError(offset: start, "\(count) elements announced, but only \(remaining) bytes follow")
@@ -77,9 +96,9 @@ public struct ByteReader: Sendable {
   /// Reads a text: its count, then UTF-8, which is checked.
   public mutating func readText() throws(ByteError) -> String {
     let count = try readCount(elementBytes: 1)
-    let start = offset
-    offset += count
-    guard let text = String(validating: bytes[start..<offset], as: UTF8.self) else {
+    let start = place
+    place += count
+    guard let text = String(validating: bytes[start..<place], as: UTF8.self) else {
       throw ByteError(offset: start, "a text that is not UTF-8")
     }
     return text
@@ -89,19 +108,37 @@ public struct ByteReader: Sendable {
   package mutating func readRaw<Result>(
     _ count: Int, _ body: (UnsafeRawBufferPointer) -> Result
   ) throws(ByteError) -> Result {
-    try require(count)
-    defer { offset += count }
-    return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)])) }
+    guard count >= 0, count <= remaining else { throw missing(count) }
+    defer { place += count }
+    return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[place..<(place + count)])) }
+  }
+
+  /// A reader of the next `count` bytes, which this one passes.
+  mutating func readPart(_ count: Int) throws(ByteError) -> ByteReader {
+    guard count >= 0, count <= remaining else { throw missing(count) }
+    defer { place += count }
+    return ByteReader(bytes, from: place, to: place + count, depth: depth)
+  }
+
+  /// The same bytes from another place, which this reader has given before.
+  func at(_ offset: Int) -> ByteReader { ByteReader(bytes, from: offset, to: end, depth: depth) }
+
+  /// Reads something that is inside of another value.
+  mutating func readInside<Result>(
+    _ body: (inout ByteReader) throws(ByteError) -> Result
+  ) throws(ByteError) -> Result {
+    guard depth < ByteReader.deepest else { throw ByteError(offset: place, ByteReader.tooDeep) }
+    depth += 1
+    let result = try body(&self)
+    depth -= 1
+    return result
   }
 
   /// Throws unless everything was read.
   public func requireEnd() throws(ByteError) {
-    if remaining != 0 { throw ByteError(offset: offset, "\(remaining) bytes too many") }
+    if remaining != 0 { throw ByteError(offset: place, "\(remaining) bytes too many") }
   }
 
-  private func require(_ count: Int) throws(ByteError) {
-    if count < 0 || count > remaining {
-      throw ByteError(offset: offset, "\(count) bytes expected, \(remaining) left")
-    }
-  }
+  @usableFromInline
+  func missing(_ count: Int) -> ByteError { ByteError(offset: place, "\(count) bytes expected, \(remaining) left") }
 }

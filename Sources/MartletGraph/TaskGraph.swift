@@ -148,8 +148,18 @@ public final class TaskGraph: @unchecked Sendable {
 
   /// The traits that the task was given.
   public func traits(of task: TaskID) -> TaskTraits {
-    let place = lowerBound(traitList.count) { traitList[$0].task < task.rawValue }
-    return place < traitList.count && traitList[place].task == task.rawValue ? traitList[place].traits : .none
+    place(of: task, in: traitList).map { traitList[$0].traits } ?? .none
+  }
+
+  /// Where a list, ascending by task, has something for a task. The number of the task stands first in an element.
+  private func place<Element>(of task: TaskID, in list: [Element]) -> Int? {
+    list.withUnsafeBytes { raw in
+      // An element read as what it is would be copied for each comparison, existentials and all.
+      let stride = MemoryLayout<Element>.stride
+      let place = lowerBound(list.count) { raw.load(fromByteOffset: $0 &* stride, as: UInt32.self) < task.rawValue }
+      guard place < list.count else { return nil }
+      return raw.load(fromByteOffset: place &* stride, as: UInt32.self) == task.rawValue ? place : nil
+    }
   }
 
   /// How the work of a task is given.
@@ -160,8 +170,7 @@ public final class TaskGraph: @unchecked Sendable {
 
   /// What the task is made of when it is data; nil for closures, gathers and aliases.
   package func content(of task: TaskID) -> TaskContent? {
-    let place = lowerBound(contents.count) { contents[$0].task < task.rawValue }
-    return place < contents.count && contents[place].task == task.rawValue ? contents[place].content : nil
+    place(of: task, in: contents).map { contents[$0].content }
   }
 
   /// The label with this number.

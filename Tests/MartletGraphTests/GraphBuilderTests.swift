@@ -65,7 +65,7 @@ struct AddFunction: TaskFunction {
     #expect(keys() == keys())
     #expect(Set(keys()).count == 5)
     #expect(keys()[4].label == "test.add")
-    #expect("\(keys()[4].digest)" == "8671138eb4d79ed4de905442392eab9c")
+    #expect("\(keys()[4].digest)" == "b567866f561ba16ab1f49615f723bb0f")
   }
 
   @Test func `literals of different types are different tasks`() {

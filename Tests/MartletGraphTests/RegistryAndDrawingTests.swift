@@ -3,18 +3,23 @@ import Testing
 
 @testable import MartletGraph
 
-private struct First: TaskFunction {
+private struct First: PortableTaskFunction, Codable {
   static let name = "test.first"
   static let version = 1
-  func hash(into hasher: inout StableHasher) {}
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) -> Int { 1 }
 }
 
-private struct Impostor: TaskFunction {
+private struct Impostor: PortableTaskFunction, Codable {
   static let name = "test.first"
   static let version = 1
-  func hash(into hasher: inout StableHasher) {}
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) -> Int { 2 }
+}
+
+private struct Second: PortableTaskFunction, Codable {
+  static let name = "test.second"
+  static let version = 1
+  var word = "word"
+  func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) -> [String: Int] { [word: 2] }
 }
 
 @Suite struct RegistryAndDrawingTests {
@@ -22,19 +27,19 @@ private struct Impostor: TaskFunction {
     var registry = TaskFunctionRegistry()
     try registry.register(First.self)
     try registry.register(First.self)
-    #expect(throws: TaskFunctionRegistry.Duplicate.self) { try registry.register(Impostor.self) }
+    #expect(throws: TaskRegistryError.self) { try registry.register(Impostor.self) }
     #expect(registry.count == 1)
-    #expect(registry.type(named: "test.first", version: 1) == First.self)
-    #expect(registry.type(named: "test.first", version: 2) == nil)
-    #expect(registry.type(named: "test", version: 1) == nil)
+    #expect(registry.function(named: "test.first", version: 1)?.type == First.self)
+    #expect(registry.function(named: "test.first", version: 2) == nil)
+    #expect(registry.function(named: "test", version: 1) == nil)
   }
 
   @Test func `the digest depends on the functions and not on their order`() throws {
     var one = TaskFunctionRegistry()
     try one.register(First.self)
-    try one.register(AddFunction.self)
+    try one.register(Second.self)
     var other = TaskFunctionRegistry()
-    try other.register(AddFunction.self)
+    try other.register(Second.self)
     #expect(one.digest != other.digest)
     try other.register(First.self)
     #expect(one.digest == other.digest)

@@ -3,14 +3,20 @@ public import MartletBytes
 extension GraphBuilder {
   /// A constant that is known by its content: equal values of one type are one task.
   public mutating func literal<Value: PortableValue>(_ value: Value, label: String = "literal") -> Node<Value> {
-    var hasher = StableHasher()
-    hasher.combine("martlet.literal")
-    hasher.combine(String(reflecting: Value.self))
-    hasher.combine(value.portableBytes())
+    var hasher = GraphBuilder.hasher(ofLiteral: Value.portableTypeName, value.portableBytes())
     hashSignals(into: &hasher)
     return node(
       append(label, .literal, .none, digest: hasher.digest(), content: .literal(value)) { GraphBuilder.body(of: value) }
     )
+  }
+
+  /// The beginning of the key of a constant, before what it waits for.
+  package static func hasher(ofLiteral type: String, _ bytes: [UInt8]) -> StableHasher {
+    var hasher = StableHasher()
+    hasher.combine("martlet.literal")
+    hasher.combine(type)
+    hasher.combine(bytes)
+    return hasher
   }
 
   /// A constant.

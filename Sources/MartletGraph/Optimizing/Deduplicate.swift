@@ -1,4 +1,4 @@
-import MartletBytes
+package import MartletBytes
 
 extension GraphRewrite {
   /// Finds tasks that are equal to earlier ones: aliases and what they name, gathers and signals of the same inputs, and
@@ -70,7 +70,7 @@ extension GraphRewrite {
 
 extension TaskGraph {
   /// The key that a call would have if its inputs had the keys that `digest` gives: as `GraphBuilder.call` makes it.
-  func callDigest(of function: any TaskFunction, _ task: Int, digest: (Int) -> Digest128) -> Digest128 {
+  package func callDigest(of function: any TaskFunction, _ task: Int, digest: (Int) -> Digest128) -> Digest128 {
     var hasher = GraphBuilder.hasher(of: function)
     let places = inputPlaces(of: task)
     let firstSignal = places.firstIndex { columns.kinds[Int(dependencies[$0])] == .signal } ?? places.upperBound

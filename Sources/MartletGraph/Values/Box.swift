@@ -48,3 +48,19 @@ extension String: MemorySized {
   /// The buffer; short texts have none.
   package var residentBytes: Int { utf8.count > 15 ? 16 + 32 + utf8.count : 16 }
 }
+
+extension Optional: MemorySized where Wrapped: MemorySized {
+  /// That of the value.
+  package var residentBytes: Int { map { $0.residentBytes + 1 } ?? MemoryLayout<Self>.size }
+}
+
+extension Dictionary: MemorySized {
+  /// The buffer, which is three quarters full at most, and what keys and values refer to where they know it.
+  package var residentBytes: Int {
+    let own = 64 + capacity * 4 / 3 * (MemoryLayout<Key>.stride + MemoryLayout<Value>.stride)
+    guard Key.self is any MemorySized.Type || Value.self is any MemorySized.Type else { return own }
+    return reduce(own) {
+      $0 + (($1.key as? any MemorySized)?.residentBytes ?? 0) + (($1.value as? any MemorySized)?.residentBytes ?? 0)
+    }
+  }
+}

@@ -74,14 +74,27 @@ package struct Slot: BitwiseCopyable, @unchecked Sendable {
     tag == 1 ? unmanaged._withUnsafeGuaranteedRef { $0.residentBytes } : 0
   }
 
-  /// The type of the held value for messages.
-  package var typeName: String {
+  /// Tells types of held values apart: the tag of values that stand in the slot itself, the type of the box of others.
+  package var typeIdentity: UInt {
+    tag == 1 ? unmanaged._withUnsafeGuaranteedRef { UInt(bitPattern: ObjectIdentifier(type_of($0))) } : tag
+  }
+
+  /// The `typeIdentity` of slots that hold a `Value`.
+  package static func identity<Value: Sendable>(of type: Value.Type) -> UInt {
+    UInt(bitPattern: isInline(type) ? ObjectIdentifier(type) : ObjectIdentifier(Box<Value>.self))
+  }
+
+  /// The type of the held value; nil where there is none.
+  package var valueType: (any Any.Type)? {
     switch tag {
-    case 0: "nothing"
-    case 1: unmanaged._withUnsafeGuaranteedRef { "\($0.valueType)" }
-    default: "\(unsafeBitCast(tag, to: Any.Type.self))"
+    case 0: nil
+    case 1: unmanaged._withUnsafeGuaranteedRef { $0.valueType }
+    default: unsafeBitCast(tag, to: Any.Type.self)
     }
   }
+
+  /// The type of the held value for messages.
+  package var typeName: String { valueType.map { "\($0)" } ?? "nothing" }
 
   @inlinable var unmanaged: Unmanaged<AnyBox> {
     // `word` is the address of a retained box whenever `tag` is 1.

@@ -66,6 +66,14 @@ public struct TaskInputs: ~Copyable {
     return values
   }
 
+  /// Puts the input at `index`, of whatever type, into an empty slot as well.
+  package borrowing func share(_ index: Int, into slot: UnsafeMutablePointer<Slot>) throws {
+    guard index >= 0, index < count, !slots[Int(ids[index])].isEmpty else {
+      throw TaskInputError(index: index, expected: "value", found: nil)
+    }
+    slot.pointee.fill(from: slots[Int(ids[index])])
+  }
+
   /// The input at `index` where the builder has already seen to its type.
   @inlinable package borrowing func checked<Value: Sendable>(_ index: Int, _ type: Value.Type) -> Value {
     if let value = slots[Int(ids[index])].value(as: type) { return value }

@@ -1,4 +1,6 @@
 extension Digest128: PortableValue {
+  /// `martlet.Digest128`.
+  public static var portableTypeName: String { "martlet.Digest128" }
   /// Sixteen bytes.
   public static var leastBytes: Int { 16 }
   /// Writes `low`, then `high`.

@@ -1,0 +1,113 @@
+package import MartletBytes
+
+/// A type of values that have bytes, without its name in Swift: what a process needs to know to keep, send and receive results
+/// whose types it was told by name.
+package class PortableValueType: @unchecked Sendable {
+  // Sendable: subclasses add nothing but constants.
+
+  /// Names the type in all processes.
+  package let name: String
+  /// What `Slot.typeIdentity` is for values of the type.
+  package let identity: UInt
+
+  init(name: String, identity: UInt) {
+    self.name = name
+    self.identity = identity
+  }
+
+  /// Writes the value in `slot`, which has to be of this type.
+  package func write(_ slot: Slot, to writer: inout ByteWriter) { invariantFailure("a type without bytes") }
+
+  /// Reads a value into an empty slot. Whoever owns the slot clears it.
+  package func read(from reader: inout ByteReader) throws(ByteError) -> Slot {
+    invariantFailure("a type without bytes")
+  }
+
+  /// Puts the array of all inputs into an empty slot.
+  ///
+  /// - Throws: `TaskInputError` when one of them is of another type.
+  package func gather(_ inputs: borrowing TaskInputs, into slot: UnsafeMutablePointer<Slot>) throws {
+    invariantFailure("a type without arrays")
+  }
+
+  /// The type of arrays of such values; nil where there are none.
+  package var array: PortableValueType? { nil }
+
+  /// What the value takes in memory, in bytes, the slot included.
+  package func residentBytes(of slot: Slot) -> Int { MemoryLayout<Slot>.size + slot.residentBytes }
+
+  /// The value in `slot` as bytes of its own.
+  ///
+  /// - Throws: `ByteError` when it cannot be written.
+  package func bytes(of slot: Slot) throws(ByteError) -> [UInt8] {
+    var writer = ByteWriter()
+    write(slot, to: &writer)
+    if let failure = writer.failure { throw failure }
+    return writer.bytes
+  }
+
+  /// The value that all of `bytes` stand for, in a slot that its owner clears.
+  package func slot(of bytes: [UInt8]) throws(ByteError) -> Slot {
+    var reader = ByteReader(bytes)
+    var slot = try read(from: &reader)
+    do {
+      try reader.requireEnd()
+    } catch {
+      slot.clear()
+      throw error
+    }
+    return slot
+  }
+}
+
+/// The type `Value`.
+package final class PortableValueTypeOf<Value: PortableValue>: PortableValueType, @unchecked Sendable {
+  // Sendable: nothing but constants.
+
+  /// Whether values know what they take; the others take the size of their type.
+  private let isSized = Value.self is any MemorySized.Type
+
+  package init() { super.init(name: Value.portableTypeName, identity: Slot.identity(of: Value.self)) }
+
+  package override func write(_ slot: Slot, to writer: inout ByteWriter) {
+    guard let value = slot.value(as: Value.self) else {
+      return writer.fail("\(slot.typeName) where a \(name) was expected")
+    }
+    value.write(to: &writer)
+  }
+
+  package override func read(from reader: inout ByteReader) throws(ByteError) -> Slot {
+    let value = try Value(from: &reader)
+    var slot = Slot()
+    slot.fill(value)
+    return slot
+  }
+
+  package override func gather(_ inputs: borrowing TaskInputs, into slot: UnsafeMutablePointer<Slot>) throws {
+    slot.pointee.fill(try inputs.values(as: Value.self))
+  }
+
+  package override var array: PortableValueType? { PortableValueTypeOf<[Value]>() }
+
+  package override func residentBytes(of slot: Slot) -> Int {
+    if isSized { return super.residentBytes(of: slot) }
+    return MemoryLayout<Slot>.size + (slot.isCounted ? 16 + MemoryLayout<Value>.size : 0)
+  }
+}
+
+/// `Void`: what a signal gives. No bytes.
+final class VoidType: PortableValueType, @unchecked Sendable {
+  // Sendable: nothing but constants.
+
+  init() { super.init(name: "Void", identity: Slot.identity(of: Void.self)) }
+
+  override func write(_ slot: Slot, to writer: inout ByteWriter) {
+    if slot.value(as: Void.self) == nil { writer.fail("\(slot.typeName) where nothing was expected") }
+  }
+
+  override func read(from reader: inout ByteReader) throws(ByteError) -> Slot {
+    var slot = Slot()
+    slot.fill(())
+    return slot
+  }
+}
