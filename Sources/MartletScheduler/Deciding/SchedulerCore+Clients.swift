@@ -31,14 +31,22 @@ extension SchedulerCore {
       .coordinate(let request, _):
       actions.append(
         .tellClient(client, .denied(request: request, reason: "this scheduler does not offer that")))
+    case .want(let request, let digests): want(digests, by: client, request, &actions)
+    case .missing(let handles, let address):
+      guard let worker = workers.firstIndex(where: { $0.isAlive && $0.address == address }) else { break }
+      for handle in handles {
+        guard let slot = slot(of: handle), wants.contains(slot, client.rawValue) else { continue }
+        removeHolder(slot, UInt32(worker))
+      }
     case .heartbeat: actions.append(.tellClient(client, .heartbeat))
     case .goodbye:
       lose(client)
+      dropWants(of: client)
       actions.append(.closeClient(client))
     }
   }
 
-  /// A client is gone: what only it wanted is given up.
+  /// A client's connection is gone: what only it wanted is given up, at once or when nobody has come back for it.
   mutating func lose(_ client: ClientID) {
     guard Int(client.rawValue) < clients.count, clients[Int(client.rawValue)].isAlive else { return }
     clients[Int(client.rawValue)].isAlive = false
@@ -48,11 +56,53 @@ extension SchedulerCore {
     let open = openGraphs.filter { $0.client == client }
     openGraphs.removeAll { $0.client == client }
     for graph in open { unpin(graph) }
+    if settings.clientGraceNanoseconds > 0, wants.count(ofRight: client.rawValue) > 0 {
+      clients[Int(client.rawValue)].leavesAt = now + settings.clientGraceNanoseconds
+      leavingClients.append(client)
+    } else {
+      dropWants(of: client)
+    }
+  }
+
+  /// Gives up what only this client wanted.
+  private mutating func dropWants(of client: ClientID) {
     while case let pair = wants.first(ofRight: client.rawValue), pair != Relation.none {
       unneeded.append(wants.left(pair))
       wants.remove(pair: pair)
     }
     settleUnneeded()
+  }
+
+  /// Clients that have not come back in time: what only they wanted is given up.
+  mutating func dropLeftClients() {
+    guard leavingClients.contains(where: { clients[Int($0.rawValue)].leavesAt <= now }) else { return }
+    let left = leavingClients.filter { clients[Int($0.rawValue)].leavesAt <= now }
+    leavingClients.removeAll { clients[Int($0.rawValue)].leavesAt <= now }
+    for client in left { dropWants(of: client) }
+  }
+
+  /// A client wants results by key: those that are known are named, and what is there of them is told.
+  private mutating func want(
+    _ digests: [Digest128], by client: ClientID, _ request: UInt32, _ actions: inout [SchedulerAction]
+  ) {
+    let slots = digests.compactMap { slot(of: $0) }
+    for slot in slots where !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
+    let named = slots.map { NamedTask(task: handle(of: $0), digest: tasks[Int($0)].digest) }
+    actions.append(.tellClient(client, .named(request: request, tasks: named)))
+    see(to: slots, for: client)
+  }
+
+  /// Requests what a client has begun to want, or tells what came of it.
+  mutating func see(to slots: [UInt32], for client: ClientID) {
+    for slot in slots {
+      switch tasks[Int(slot)].state {
+      case .released: self.request(slot, .client)
+      case .memory: tell(client, slot)
+      case .failed:
+        if let failure = failures[slot] { failedForClients.append((client, handle(of: slot), failure)) }
+      case .waiting, .ready, .noWorker, .processing: break
+      }
+    }
   }
 
   private mutating func release(_ handle: TaskHandle, by client: ClientID) {

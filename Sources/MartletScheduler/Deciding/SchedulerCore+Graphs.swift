@@ -25,15 +25,7 @@ extension SchedulerCore {
     let open = openGraphs.remove(at: place)
     for slot in open.wanted where !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
     actions.append(.tellClient(client, .accepted(graph: piece.graph, wanted: open.wanted.map(handle(of:)))))
-    for slot in open.wanted {
-      switch tasks[Int(slot)].state {
-      case .released: request(slot, .client)
-      case .memory: tell(client, slot)
-      case .failed:
-        if let failure = failures[slot] { failedForClients.append((client, handle(of: slot), failure)) }
-      case .waiting, .ready, .noWorker, .processing: break
-      }
-    }
+    see(to: open.wanted, for: client)
     // What no wanted task needs was sent for nothing.
     unpin(open)
   }
