@@ -28,6 +28,7 @@ let package = Package(
       exclude: ["Desk/README.md", "Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
     .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
     .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletClient", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -73,6 +74,10 @@ let package = Package(
     .testTarget(
       name: "MartletSchedulerTests",
       dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletClientTests",
+      dependencies: ["TestSupport", "MartletClient", "MartletScheduler", "MartletProtocol", "MartletBytes"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
     .testTarget(

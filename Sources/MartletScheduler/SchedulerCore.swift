@@ -146,6 +146,8 @@ package struct SchedulerCore: Sendable {
     var tasks: [UInt32]
     var number: UInt32
     var order: UInt64
+    /// Its other pieces are on their way, and ignored.
+    var isRefused = false
   }
 
   /// A scheduler without workers and clients.

@@ -77,6 +77,26 @@ import Testing
     #expect(core.leftover() == nil)
   }
 
+  @Test func `the rest of a refused graph is ignored`() {
+    var core = SchedulerCore()
+    var first = Submission(graph: 1, isLast: false)
+    first.labels = ["a"]
+    first.tasks = [
+      SubmittedTask(digest: digest, label: 0, work: .alias, dependencies: [.known(Digest128(low: 9, high: 9))])
+    ]
+    var last = Submission(graph: 1, isLast: true)
+    last.labels = ["b"]
+    last.types = ["T"]
+    last.tasks = [SubmittedTask(digest: digest, label: 0, work: .literal(type: 0, bytes: [1]))]
+    last.wanted = [0]
+    let refused = feed(&core, [.clientConnected(one), .clientSaid(one, .submit(first))], at: 0)
+    #expect(refused.count == 1)
+    #expect(feed(&core, [.clientSaid(one, .submit(last))], at: 1) == [])
+    #expect(core.leftover() == nil)
+    // The number of the graph is free again.
+    #expect(feed(&core, [.clientSaid(one, .submit(last))], at: 2).count == 2)
+  }
+
   @Test func `a result that its only holder misses is computed again`() {
     var (core, task) = finishedCore()
     #expect(feed(&core, [.clientSaid(one, .missing([task], from: "nobody:1"))], at: 2) == [])

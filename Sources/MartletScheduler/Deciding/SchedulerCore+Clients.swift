@@ -132,18 +132,27 @@ extension SchedulerCore {
     else {
       return
     }
+    // Failures may lie behind tasks that were never needed, or not any more. Only looked up.
+    var seen: Set<UInt32> = [first]
+    var reset: [UInt32] = []
     var stack = [first]
     while let slot = stack.popLast() {
-      guard tasks[Int(slot)].state == .failed else { continue }
-      failures[slot] = nil
-      deathsByTask[slot] = nil
-      tasks[Int(slot)].deaths = 0
-      tasks[Int(slot)].isSuspect = false
-      tasks[Int(slot)].retriesLeft = traits[Int(tasks[Int(slot)].traits)].retries
-      move(slot, to: .released, .client)
-      stack += dependencies.rights(of: slot)
+      if tasks[Int(slot)].state == .failed {
+        failures[slot] = nil
+        deathsByTask[slot] = nil
+        tasks[Int(slot)].deaths = 0
+        tasks[Int(slot)].isSuspect = false
+        tasks[Int(slot)].retriesLeft = traits[Int(tasks[Int(slot)].traits)].retries
+        move(slot, to: .released, .client)
+        reset.append(slot)
+      }
+      guard tasks[Int(slot)].state == .released else { continue }
+      for input in dependencies.rights(of: slot) where seen.insert(input).inserted { stack.append(input) }
     }
-    request(first, .client)
+    // What others want of it is tried again too. The tasks that failed first come last.
+    for slot in reset where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .released && isNeeded(slot) {
+      request(slot, .client)
+    }
   }
 
   /// Tells all who want a task that its result is there.

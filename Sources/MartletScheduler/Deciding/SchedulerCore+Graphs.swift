@@ -15,8 +15,16 @@ extension SchedulerCore {
           client: client, graph: piece.graph, wanted: [], tasks: [], number: clients[Int(client.rawValue)].graphs,
           order: 0))
     }
+    if openGraphs[place].isRefused {
+      if piece.isLast { openGraphs.remove(at: place) }
+      return
+    }
     if let failure = add(piece, to: place) {
-      let open = openGraphs.remove(at: place)
+      let open = openGraphs[place]
+      openGraphs[place].tasks = []
+      openGraphs[place].wanted = []
+      openGraphs[place].isRefused = true
+      if piece.isLast { openGraphs.remove(at: place) }
       unpin(open)
       actions.append(.tellClient(client, .refused(graph: piece.graph, failure)))
       return
@@ -154,6 +162,10 @@ extension SchedulerCore {
       tasks[Int(slot)].isData = true
     }
     if !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
+    if tasks[Int(slot)].isData, tasks[Int(slot)].state == .failed {
+      failures[slot] = nil
+      move(slot, to: .released, .client)
+    }
     guard tasks[Int(slot)].state == .released else { return }
     if let bytes = value.bytes { keepInline(slot, bytes) }
     let type = types.use(value.type)
