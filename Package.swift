@@ -29,6 +29,7 @@ let package = Package(
       exclude: ["Desk/README.md", "Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
     .target(name: "MartletProtocol", dependencies: ["MartletBytes"], swiftSettings: strict),
     .target(name: "MartletScheduler", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
+    .target(name: "MartletClient", dependencies: ["MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .target(
       name: "MartletWorker", dependencies: ["MartletProtocol", "MartletBytes"], exclude: ["README.md"],
       swiftSettings: strict),
@@ -91,6 +92,10 @@ let package = Package(
       dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .testTarget(
       name: "MartletWorkerTests", dependencies: ["TestSupport", "MartletWorker", "MartletProtocol", "MartletBytes"],
+        swiftSettings: strict),
+    .testTarget(
+      name: "MartletClientTests",
+      dependencies: ["TestSupport", "MartletClient", "MartletScheduler", "MartletProtocol", "MartletBytes"],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),

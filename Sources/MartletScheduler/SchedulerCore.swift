@@ -44,6 +44,9 @@ package struct SchedulerSettings: Sendable {
   /// A worker or client that is silent for longer is gone.
   package var silenceNanoseconds: Int64 = 300_000_000_000
   package var heartbeatNanoseconds: Int64 = 1_000_000_000
+  /// For how long the results that a client wanted are kept when its connection is lost; a client that comes back (under
+  /// a new number) names them again in this time.
+  package var clientGraceNanoseconds: Int64 = 0
   /// Bytes of small results that are kept here.
   package var inlineBudgetBytes = 256 << 20
   /// Tasks that can be known at one time.
@@ -96,6 +99,8 @@ package struct SchedulerCore: Sendable {
 
   package internal(set) var workers: [WorkerRecord] = []
   var clients: [ClientRecord] = []
+  /// Clients whose connections are lost, and whose wants still count for a while.
+  var leavingClients: [ClientID] = []
   /// Ready tasks of each client.
   var queues: [Heap<UInt64>] = []
   /// Tasks that no worker may run now.
@@ -154,6 +159,8 @@ package struct SchedulerCore: Sendable {
     var tasks: [UInt32]
     var number: UInt32
     var order: UInt64
+    /// Its other pieces are on their way, and ignored.
+    var isRefused = false
   }
 
   /// A scheduler without workers and clients.
@@ -195,6 +202,8 @@ package struct SchedulerCore: Sendable {
       actions.append(.tellClient(ClientID(rawValue: UInt32(number)), .finished(results)))
       finishedForClients[number] = []
     }
+    recomputing.removeAll { !clients[Int($0.client.rawValue)].isAlive }
+    failedForClients.removeAll { !clients[Int($0.client.rawValue)].isAlive }
     for news in recomputing { actions.append(.tellClient(news.client, .recomputing([news.task]))) }
     for news in failedForClients { actions.append(.tellClient(news.client, .failed(news.task, news.failure))) }
     recomputing = []

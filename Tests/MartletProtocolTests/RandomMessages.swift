@@ -114,7 +114,7 @@ struct RandomMessages {
   }
 
   mutating func clientToScheduler() -> ClientToScheduler {
-    switch random.below(12) {
+    switch random.below(14) {
     case 0: .submit(submission())
     case 1: .release(list { $0.handle() })
     case 2: .cancel(list { $0.handle() }, force: random.chance(50))
@@ -133,6 +133,8 @@ struct RandomMessages {
       .ask(request: word(), random.pick([.workers, .tasks, .published, .whoHas([handle()]), .story(digest())]))
     case 9: .coordinate(request: word(), operation())
     case 10: .heartbeat
+    case 11: .want(request: word(), list { $0.digest() })
+    case 12: .missing(list { $0.handle() }, from: text())
     default: .goodbye
     }
   }

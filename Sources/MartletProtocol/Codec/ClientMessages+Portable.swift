@@ -45,6 +45,14 @@ extension ClientToScheduler: PortableValue {
       operation.write(to: &writer)
     case .heartbeat: writer.write(byte: 11)
     case .goodbye: writer.write(byte: 12)
+    case .want(let request, let digests):
+      writer.write(byte: 13)
+      writer.write(request)
+      digests.write(to: &writer)
+    case .missing(let tasks, let address):
+      writer.write(byte: 14)
+      tasks.write(to: &writer)
+      writer.write(address)
     }
   }
 
@@ -66,6 +74,8 @@ extension ClientToScheduler: PortableValue {
     case 10: self = .coordinate(request: try reader.read(), try CoordinationRequest(from: &reader))
     case 11: self = .heartbeat
     case 12: self = .goodbye
+    case 13: self = .want(request: try reader.read(), try [Digest128](from: &reader))
+    case 14: self = .missing(try [TaskHandle](from: &reader), from: try reader.readShortText())
     case let tag: throw ByteError(offset: start, "a client's message of the unknown kind \(tag)")
     }
   }

@@ -22,6 +22,11 @@ package enum ClientToScheduler: Equatable, Sendable {
   case ask(request: UInt32, Question)
   /// An operation on something that clients and tasks share.
   case coordinate(request: UInt32, CoordinationRequest)
+  /// The client wants these results, whoever sent their graphs; answered by `named` with those that are known. Said after
+  /// a reconnect, and where a result could not be had from its holders: what is there is told (again).
+  case want(request: UInt32, [Digest128])
+  /// A worker has said that it does not hold these, although it was named as a holder.
+  case missing([TaskHandle], from: String)
   /// Still here.
   case heartbeat
   /// The client ends; all that it wants is released.

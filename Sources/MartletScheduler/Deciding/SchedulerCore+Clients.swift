@@ -33,14 +33,22 @@ extension SchedulerCore {
     case .subscribe(let request, let name): subscribe(name, client, request, &actions)
     case .coordinate(let request, let operation):
       coordinate(operation, of: .client(client), request: request, &actions)
+    case .want(let request, let digests): want(digests, by: client, request, &actions)
+    case .missing(let handles, let address):
+      guard let worker = workers.firstIndex(where: { $0.isAlive && $0.address == address }) else { break }
+      for handle in handles {
+        guard let slot = slot(of: handle), wants.contains(slot, client.rawValue) else { continue }
+        notFound(slot, at: UInt32(worker))
+      }
     case .heartbeat: actions.append(.tellClient(client, .heartbeat))
     case .goodbye:
       lose(client, &actions)
+      dropWants(of: client)
       actions.append(.closeClient(client))
     }
   }
 
-  /// A client is gone: what only it wanted is given up.
+  /// A client's connection is gone: what only it wanted is given up, at once or when nobody has come back for it.
   mutating func lose(_ client: ClientID, _ actions: inout [SchedulerAction]) {
     guard Int(client.rawValue) < clients.count, clients[Int(client.rawValue)].isAlive else { return }
     leaveCoordination(.client(client), &actions)
@@ -51,11 +59,53 @@ extension SchedulerCore {
     let open = openGraphs.filter { $0.client == client }
     openGraphs.removeAll { $0.client == client }
     for graph in open { unpin(graph) }
+    if settings.clientGraceNanoseconds > 0, wants.count(ofRight: client.rawValue) > 0 {
+      clients[Int(client.rawValue)].leavesAt = now + settings.clientGraceNanoseconds
+      leavingClients.append(client)
+    } else {
+      dropWants(of: client)
+    }
+  }
+
+  /// Gives up what only this client wanted.
+  private mutating func dropWants(of client: ClientID) {
     while case let pair = wants.first(ofRight: client.rawValue), pair != Relation.none {
       unneeded.append(wants.left(pair))
       wants.remove(pair: pair)
     }
     settleUnneeded()
+  }
+
+  /// Clients that have not come back in time: what only they wanted is given up.
+  mutating func dropLeftClients() {
+    guard leavingClients.contains(where: { clients[Int($0.rawValue)].leavesAt <= now }) else { return }
+    let left = leavingClients.filter { clients[Int($0.rawValue)].leavesAt <= now }
+    leavingClients.removeAll { clients[Int($0.rawValue)].leavesAt <= now }
+    for client in left { dropWants(of: client) }
+  }
+
+  /// A client wants results by key: those that are known are named, and what is there of them is told.
+  private mutating func want(
+    _ digests: [Digest128], by client: ClientID, _ request: UInt32, _ actions: inout [SchedulerAction]
+  ) {
+    let slots = digests.compactMap { slot(of: $0) }
+    for slot in slots where !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
+    let named = slots.map { NamedTask(task: handle(of: $0), digest: tasks[Int($0)].digest) }
+    actions.append(.tellClient(client, .named(request: request, tasks: named)))
+    see(to: slots, for: client)
+  }
+
+  /// Requests what a client has begun to want, or tells what came of it.
+  mutating func see(to slots: [UInt32], for client: ClientID) {
+    for slot in slots {
+      switch tasks[Int(slot)].state {
+      case .released: self.request(slot, .client)
+      case .memory: tell(client, slot)
+      case .failed:
+        if let failure = failures[slot] { failedForClients.append((client, handle(of: slot), failure)) }
+      case .waiting, .ready, .noWorker, .processing: break
+      }
+    }
   }
 
   private mutating func release(_ handle: TaskHandle, by client: ClientID) {
@@ -85,18 +135,27 @@ extension SchedulerCore {
     else {
       return
     }
+    // Failures may lie behind tasks that were never needed, or not any more. Only looked up.
+    var seen: Set<UInt32> = [first]
+    var reset: [UInt32] = []
     var stack = [first]
     while let slot = stack.popLast() {
-      guard tasks[Int(slot)].state == .failed else { continue }
-      failures[slot] = nil
-      deathsByTask[slot] = nil
-      tasks[Int(slot)].deaths = 0
-      tasks[Int(slot)].isSuspect = false
-      tasks[Int(slot)].retriesLeft = traits[Int(tasks[Int(slot)].traits)].retries
-      move(slot, to: .released, .client)
-      stack += dependencies.rights(of: slot)
+      if tasks[Int(slot)].state == .failed {
+        failures[slot] = nil
+        deathsByTask[slot] = nil
+        tasks[Int(slot)].deaths = 0
+        tasks[Int(slot)].isSuspect = false
+        tasks[Int(slot)].retriesLeft = traits[Int(tasks[Int(slot)].traits)].retries
+        move(slot, to: .released, .client)
+        reset.append(slot)
+      }
+      guard tasks[Int(slot)].state == .released else { continue }
+      for input in dependencies.rights(of: slot) where seen.insert(input).inserted { stack.append(input) }
     }
-    request(first, .client)
+    // What others want of it is tried again too. The tasks that failed first come last.
+    for slot in reset where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .released && isNeeded(slot) {
+      request(slot, .client)
+    }
   }
 
   /// Tells all who want a task that its result is there.

@@ -15,8 +15,16 @@ extension SchedulerCore {
           client: client, graph: piece.graph, wanted: [], tasks: [], number: clients[Int(client.rawValue)].graphs,
           order: 0))
     }
+    if openGraphs[place].isRefused {
+      if piece.isLast { openGraphs.remove(at: place) }
+      return
+    }
     if let failure = add(piece, to: place) {
-      let open = openGraphs.remove(at: place)
+      let open = openGraphs[place]
+      openGraphs[place].tasks = []
+      openGraphs[place].wanted = []
+      openGraphs[place].isRefused = true
+      if piece.isLast { openGraphs.remove(at: place) }
       unpin(open)
       actions.append(.tellClient(client, .refused(graph: piece.graph, failure)))
       return
@@ -25,15 +33,7 @@ extension SchedulerCore {
     let open = openGraphs.remove(at: place)
     for slot in open.wanted where !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
     actions.append(.tellClient(client, .accepted(graph: piece.graph, wanted: open.wanted.map(handle(of:)))))
-    for slot in open.wanted {
-      switch tasks[Int(slot)].state {
-      case .released: request(slot, .client)
-      case .memory: tell(client, slot)
-      case .failed:
-        if let failure = failures[slot] { failedForClients.append((client, handle(of: slot), failure)) }
-      case .waiting, .ready, .noWorker, .processing: break
-      }
-    }
+    see(to: open.wanted, for: client)
     // What no wanted task needs was sent for nothing.
     unpin(open)
   }
@@ -163,6 +163,10 @@ extension SchedulerCore {
       tasks[Int(slot)].isData = true
     }
     if !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
+    if tasks[Int(slot)].isData, tasks[Int(slot)].state == .failed {
+      failures[slot] = nil
+      move(slot, to: .released, .client)
+    }
     guard tasks[Int(slot)].state == .released else { return }
     if let bytes = value.bytes { keepInline(slot, bytes) }
     let type = types.use(value.type)

@@ -325,6 +325,7 @@ extension SchedulerCore {
           peakBytes: workers[number].metrics.residentBytes), started: nil, &actions)
       actions.append(.closeWorker(worker))
     }
+    dropLeftClients()
     for number in clients.indices
     where clients[number].isAlive && now - clients[number].lastHeard > settings.silenceNanoseconds {
       let client = ClientID(rawValue: UInt32(number))

@@ -25,7 +25,8 @@ extension SchedulerCore {
   mutating func request(_ first: UInt32, _ cause: Story.Cause) {
     var stack = [first]
     while let slot = stack.popLast() {
-      guard tasks[Int(slot)].state == .released else { continue }
+      // The task that needed it may have failed meanwhile, because of another input.
+      guard tasks[Int(slot)].isUsed, tasks[Int(slot)].state == .released, isNeeded(slot) else { continue }
       move(slot, to: .waiting, cause)
       if tasks[Int(slot)].run > 0 { repeatedTasks += 1 }
       var unmet: UInt32 = 0

@@ -185,13 +185,17 @@ extension SchedulerCore {
     _ handle: TaskHandle, from holder: WorkerID, on worker: WorkerID, _ actions: inout [SchedulerAction]
   ) {
     guard let slot = slot(of: handle) else { return }
-    if Int(holder.rawValue) < workers.count, holders.contains(slot, holder.rawValue) {
-      // It may have it all the same, and only what it sent was of no use: it has to know that it is not counted on.
-      outboxes[Int(holder.rawValue)].release.append(handle)
-      removeHolder(slot, holder.rawValue)
-    }
+    if Int(holder.rawValue) < workers.count { notFound(slot, at: holder.rawValue) }
     guard let still = self.slot(of: handle), tasks[Int(still)].state == .memory else { return }
     tellHolders(still, to: worker.rawValue, &actions)
+  }
+
+  /// Somebody did not get a result where it should be.
+  mutating func notFound(_ slot: UInt32, at holder: UInt32) {
+    guard holders.contains(slot, holder) else { return }
+    // It may have it all the same, and only what it sent was of no use: it has to know that it is not counted on.
+    outboxes[Int(holder)].release.append(handle(of: slot))
+    removeHolder(slot, holder)
   }
 
   private func tellHolders(_ slot: UInt32, to worker: UInt32, _ actions: inout [SchedulerAction]) {

@@ -37,6 +37,8 @@ package struct WorkerRecord: Sendable {
 package struct ClientRecord: Sendable {
   package var isAlive = true
   package var lastHeard: Timestamp
+  /// When its wants are given up, after its connection was lost.
+  package var leavesAt = Timestamp(nanoseconds: 0)
   /// The processor time that its tasks have used, divided by its weight: who has used least is served first.
   package var servedNanoseconds: Int64
   /// How many graphs it has sent: earlier ones run first.
