@@ -65,6 +65,8 @@ extension Simulation {
       time.plan(.spilled(worker: worker, value), at: time.now + chance.delay(2_000_000))
     case .load(let value): time.plan(.loaded(worker: worker, value), at: time.now + chance.delay(2_000_000))
     case .deliver: break
+    // Its clients bring no data to workers.
+    case .acceptData, .holdPut, .discardPut, .confirmData, .move: break
     case .log(let line): note("worker \(worker): \(line)")
     case .stop(let reason):
       note("worker \(worker) ends: \(reason)")
