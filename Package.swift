@@ -92,7 +92,7 @@ let package = Package(
       dependencies: ["TestSupport", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
     .testTarget(
       name: "MartletWorkerTests", dependencies: ["TestSupport", "MartletWorker", "MartletProtocol", "MartletBytes"],
-        swiftSettings: strict),
+      swiftSettings: strict),
     .testTarget(
       name: "MartletClientTests",
       dependencies: ["TestSupport", "MartletClient", "MartletScheduler", "MartletProtocol", "MartletBytes"],

@@ -4,7 +4,6 @@ import TestSupport
 
 @testable import MartletWorker
 
-nonisolated(unsafe) var traced = false
 /// What went wrong in a model.
 struct Broken: Error, CustomStringConvertible { let description: String }
 
@@ -151,8 +150,6 @@ struct ModelWorld {
 
   mutating func hand(_ event: WorkerEvent) throws {
     var actions: [WorkerAction] = []
-    if traced { print("EVENT", now, event) }
-    defer { if traced { for action in actions { print("   ", action) } } }
     core.handle(event, at: Timestamp(nanoseconds: now), &actions)
     if isEnding || random.chance(60) { core.flush(&actions) }
     if let broken = core.brokenInvariant() { throw Broken(description: "after \(event): \(broken)") }
