@@ -380,7 +380,7 @@ struct ModelSession {
       if let place { workers[worker].queue.remove(at: place) }
       say(worker, .stealAnswer(task, run, gave: place != nil))
     case .holders(let task, let peers): workers[worker].holders[task] = peers
-    case .refused, .peerLost, .retired, .coordinated, .heartbeat, .goodbye: break
+    case .refused, .peerLost, .retired, .named, .coordinated, .heartbeat, .goodbye: break
     }
     begin(worker)
   }

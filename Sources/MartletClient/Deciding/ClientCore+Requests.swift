@@ -161,7 +161,7 @@ extension ClientCore {
         return .coordinate(
           request: wire, .put(queue: queue, value: .task(task), limit: limit, timeoutNanoseconds: timeout))
       case .set(let variable, _): return .coordinate(request: wire, .set(variable: variable, value: .task(task)))
-      case .take, .read, .signal, .wait, .acquire, .renew, .giveBack, .publish, .listen:
+      case .take, .unset, .read, .signal, .wait, .acquire, .renew, .giveBack, .publish, .listen:
         return .coordinate(request: wire, operation)
       }
     }
@@ -223,7 +223,7 @@ extension ClientCore {
   mutating func coordinated(_ wire: UInt32, _ reply: CoordinationReply, _ actions: inout [ClientAction]) {
     if case .renewal(let lease)? = wireUses[wire] {
       wireUses[wire] = nil
-      if reply == .timedOut { loseLease(lease, &actions) }
+      if reply != .done { loseLease(lease, &actions) }
       return
     }
     guard let slot = request(wire) else { return }
@@ -254,6 +254,7 @@ extension ClientCore {
       }
       answer(slot, .lease(lease, fence: fence), &actions)
     case .timedOut: answer(slot, .timedOut, &actions)
+    case .denied(let reason): answer(slot, .denied(reason), &actions)
     }
   }
 
@@ -287,7 +288,7 @@ extension ClientRequest {
     case .unpublish: false
     case .coordinate(let operation, _):
       switch operation {
-      case .set, .read, .signal, .wait, .listen, .renew: true
+      case .set, .unset, .read, .signal, .wait, .listen, .renew: true
       case .put, .take, .acquire, .giveBack, .publish: false
       }
     }

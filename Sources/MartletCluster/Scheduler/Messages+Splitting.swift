@@ -22,6 +22,7 @@ extension SchedulerToWorker {
     case .cancel(let list): list.halves.map { (.cancel($0), .cancel($1)) }
     case .release(let list): list.halves.map { (.release($0), .release($1)) }
     case .fetch(let list): list.halves.map { (.fetch($0), .fetch($1)) }
+    case .named(let list): list.halves.map { (.named($0), .named($1)) }
     case .welcome, .refused, .steal, .holders, .peerLost, .retired, .coordinated, .heartbeat, .goodbye: nil
     }
   }
