@@ -10,6 +10,8 @@ package enum WireLimits {
   package static let messageBytes = 16 << 20
   /// Bytes of arguments or of a constant: larger data is scattered, not submitted.
   package static let argumentBytes = 8 << 20
+  /// Bytes of one result. As many results as a scheduler can know do not add up to more than 63 bits.
+  package static let resultBytes: Int64 = 1 << 34
   /// Bytes of a result that travels inside `finished`, and that the scheduler keeps.
   package static let inlineResultBytes = 2 << 10
 }
@@ -75,6 +77,16 @@ extension ByteReader {
     let word = try readVarint()
     guard let index = UInt32(exactly: word) else { throw ByteError(offset: start, "the index \(word)") }
     return index
+  }
+
+  /// Reads what a result takes: at most `WireLimits.resultBytes`.
+  mutating func readResultSize() throws(ByteError) -> Int64 {
+    let start = offset
+    let size = try readAmount()
+    if size > WireLimits.resultBytes {
+      throw ByteError(offset: start, "a result of \(size) bytes, at most \(WireLimits.resultBytes) are allowed")
+    }
+    return size
   }
 
   /// Reads a number of bytes or nanoseconds, which is never negative.

@@ -99,3 +99,16 @@ import Testing
     refused({ $0.wanted = [0] }, "task 0 of 0 is wanted")
   }
 }
+
+@Suite struct `Sizes of results` {
+  @Test func `more than a scheduler could add up is refused`() throws {
+    for (size, isAllowed) in [
+      (0, true), (WireLimits.resultBytes, true), (WireLimits.resultBytes + 1, false), (.max, false),
+    ] {
+      let end = TaskEnd(
+        task: TaskHandle(slot: 0, generation: 0), run: RunID(rawValue: 1), nanoseconds: 1, byteCount: size, type: "t")
+      let bytes = WorkerToScheduler.finished([end]).portableBytes()
+      #expect(((try? WorkerToScheduler(portableBytes: bytes)) != nil) == isAllowed, "\(size)")
+    }
+  }
+}

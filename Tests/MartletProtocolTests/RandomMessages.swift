@@ -16,6 +16,7 @@ struct RandomMessages {
     random.pick(["", "a", "größer", "tcp://host:1", String(repeating: "x", count: 300)])
   }
   mutating func bytes() -> [UInt8] { (0..<random.below(40)).map { _ in UInt8(truncatingIfNeeded: random.next()) } }
+  mutating func size() -> Int64 { amount() >> 29 }
   mutating func amount() -> Int64 { Int64(random.next() >> UInt64(1 + random.below(60))) }
   mutating func digest() -> Digest128 { Digest128(low: random.next(), high: random.next()) }
   mutating func word() -> UInt32 { UInt32(truncatingIfNeeded: random.next() >> UInt64(random.below(63))) }
@@ -123,7 +124,7 @@ struct RandomMessages {
       .scatter(
         list {
           ScatteredValue(
-            digest: $0.digest(), label: $0.text(), type: $0.text(), byteCount: $0.amount(),
+            digest: $0.digest(), label: $0.text(), type: $0.text(), byteCount: $0.size(),
             holders: $0.list { $0.worker() }, bytes: $0.optionalBytes())
         })
     case 5: .publish(request: word(), name: text(), tasks: list { $0.handle() }, overwrites: random.chance(50))
@@ -147,7 +148,7 @@ struct RandomMessages {
       .finished(
         list {
           FinishedResult(
-            task: $0.handle(), type: $0.text(), byteCount: $0.amount(), inline: $0.optionalBytes(),
+            task: $0.handle(), type: $0.text(), byteCount: $0.size(), inline: $0.optionalBytes(),
             holders: $0.list { $0.text() })
         })
     case 3: .failed(handle(), failure())
@@ -175,7 +176,7 @@ struct RandomMessages {
       .finished(
         list {
           TaskEnd(
-            task: $0.handle(), run: $0.run(), nanoseconds: $0.amount(), byteCount: $0.amount(), type: $0.text(),
+            task: $0.handle(), run: $0.run(), nanoseconds: $0.amount(), byteCount: $0.size(), type: $0.text(),
             inline: $0.optionalBytes())
         })
     case 3: .failed(handle(), run(), failure())
@@ -213,14 +214,14 @@ struct RandomMessages {
   mutating func peerRequest() -> PeerRequest {
     switch random.below(3) {
     case 0: .get(request: word(), list { NamedTask(task: $0.handle(), digest: $0.digest()) })
-    case 1: .put(request: word(), list { PutValue(digest: $0.digest(), type: $0.text(), byteCount: $0.amount()) })
+    case 1: .put(request: word(), list { PutValue(digest: $0.digest(), type: $0.text(), byteCount: $0.size()) })
     default: .abandon(request: word())
     }
   }
 
   mutating func peerReply() -> PeerReply {
     switch random.below(5) {
-    case 0: .data(request: word(), task: handle(), type: text(), byteCount: amount())
+    case 0: .data(request: word(), task: handle(), type: text(), byteCount: size())
     case 1: .missing(request: word(), task: handle())
     case 2: .busy(request: word(), retryAfterNanoseconds: amount())
     case 3: .done(request: word())
@@ -229,7 +230,7 @@ struct RandomMessages {
   }
 
   private mutating func holding() -> Holding {
-    Holding(task: handle(), digest: digest(), type: text(), byteCount: amount())
+    Holding(task: handle(), digest: digest(), type: text(), byteCount: size())
   }
 
   private mutating func metrics() -> WorkerMetrics {
@@ -243,7 +244,7 @@ struct RandomMessages {
 
   private mutating func input() -> InputRef {
     InputRef(
-      task: handle(), digest: digest(), byteCount: amount(), holders: list { $0.peer() }, inline: optionalBytes(),
+      task: handle(), digest: digest(), byteCount: size(), holders: list { $0.peer() }, inline: optionalBytes(),
       type: text())
   }
 

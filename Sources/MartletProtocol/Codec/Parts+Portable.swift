@@ -15,7 +15,7 @@ extension ScatteredValue: PortableValue {
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       digest: try Digest128(from: &reader), label: try reader.readShortText(), type: try reader.readShortText(),
-      byteCount: try reader.readAmount(), holders: try [WorkerID](from: &reader), bytes: try reader.readOptionalBytes())
+      byteCount: try reader.readResultSize(), holders: try [WorkerID](from: &reader), bytes: try reader.readOptionalBytes())
   }
 }
 
@@ -30,7 +30,7 @@ extension FinishedResult: PortableValue {
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
-      task: try TaskHandle(from: &reader), type: try reader.readShortText(), byteCount: try reader.readAmount(),
+      task: try TaskHandle(from: &reader), type: try reader.readShortText(), byteCount: try reader.readResultSize(),
       inline: try reader.readOptionalBytes(), holders: try reader.readShortTexts())
   }
 }
@@ -66,7 +66,7 @@ extension PutValue: PortableValue {
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
-      digest: try Digest128(from: &reader), type: try reader.readShortText(), byteCount: try reader.readAmount())
+      digest: try Digest128(from: &reader), type: try reader.readShortText(), byteCount: try reader.readResultSize())
   }
 }
 
@@ -81,7 +81,7 @@ extension Holding: PortableValue {
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), type: try reader.readShortText(),
-      byteCount: try reader.readAmount())
+      byteCount: try reader.readResultSize())
   }
 }
 
@@ -143,7 +143,7 @@ extension TaskEnd: PortableValue {
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       task: try TaskHandle(from: &reader), run: try RunID(from: &reader), nanoseconds: try reader.readAmount(),
-      byteCount: try reader.readAmount(), type: try reader.readShortText(), inline: try reader.readOptionalBytes())
+      byteCount: try reader.readResultSize(), type: try reader.readShortText(), inline: try reader.readOptionalBytes())
   }
 }
 
@@ -181,7 +181,7 @@ extension InputRef: PortableValue {
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
-      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), byteCount: try reader.readAmount(),
+      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), byteCount: try reader.readResultSize(),
       holders: try [PeerRef](from: &reader), inline: try reader.readOptionalBytes(), type: try reader.readShortText())
   }
 }

@@ -61,7 +61,7 @@ extension PeerReply: PortableValue {
     case 1:
       self = .data(
         request: try reader.read(), task: try TaskHandle(from: &reader), type: try reader.readShortText(),
-        byteCount: try reader.readAmount())
+        byteCount: try reader.readResultSize())
     case 2: self = .missing(request: try reader.read(), task: try TaskHandle(from: &reader))
     case 3: self = .busy(request: try reader.read(), retryAfterNanoseconds: try reader.readAmount())
     case 4: self = .done(request: try reader.read())
