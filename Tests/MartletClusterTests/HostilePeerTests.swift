@@ -252,7 +252,9 @@ extension ClusterTests {
 
         let client = try agreedSocket(.client, scheduler, receiveBytes: 4096)
         let questions = frame(
-          (0..<1000).flatMap { ClientToScheduler.unpublish(request: UInt32($0), name: "x").portableBytes() })
+          (0..<1000).flatMap {
+            ClientToScheduler.unpublish(request: UInt32($0), name: "a name of some length").portableBytes()
+          })
         client.write(questions)
         for _ in 0..<3 { client.write(questions) }
         #expect(eventually { scheduler.inspect { $0.queuedBytes > 100_000 } == true })
