@@ -15,7 +15,8 @@ extension ScatteredValue: PortableValue {
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       digest: try Digest128(from: &reader), label: try reader.readShortText(), type: try reader.readShortText(),
-      byteCount: try reader.readResultSize(), holders: try [WorkerID](from: &reader), bytes: try reader.readOptionalBytes())
+      byteCount: try reader.readResultSize(), holders: try [WorkerID](from: &reader),
+      bytes: try reader.readOptionalBytes())
   }
 }
 
