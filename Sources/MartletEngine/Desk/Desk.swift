@@ -190,7 +190,7 @@ final class Desk: @unchecked Sendable {
         cameBack()
         return settle()
       }
-      timers[task] = TimerQueue.shared.schedule(at: now &+ nanoseconds) { [weak run] in run?.retryIsDue(task) }
+      timers[task] = TimerQueue.shared.schedule(at: now &+ nanoseconds) { run.retryIsDue(task) }
       publish()
       return 0
     }

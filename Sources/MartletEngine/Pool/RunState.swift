@@ -211,12 +211,12 @@ final class RunState: @unchecked Sendable {
     wakeCaller()
   }
 
-  /// Ends the run when one of the sources is cancelled that it has to obey.
+  /// Ends the run when one of the sources is cancelled that it has to obey; they keep the run until `disobey`.
   ///
   /// - Returns: For `disobey`.
   func obey() -> (cancellation: Int, outer: Int)? {
     if options.cancellation == nil, outer == nil { return nil }
-    let end: @Sendable () -> Void = { [weak self] in self?.end() }
+    let end: @Sendable () -> Void = { self.end() }
     return (options.cancellation?.onCancel(end) ?? 0, outer?.onCancel(end) ?? 0)
   }
 

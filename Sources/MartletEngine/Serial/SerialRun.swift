@@ -21,7 +21,7 @@ final class SerialRun: AsyncRun, @unchecked Sendable {
 
   /// Carries out `body`, which is to end when one of the sources is cancelled that the run has to obey.
   func obeying<Result>(_ body: () throws -> Result) rethrows -> Result {
-    let end: @Sendable () -> Void = { [weak self] in self?.end() }
+    let end: @Sendable () -> Void = { self.end() }
     let registrations = (options.cancellation?.onCancel(end) ?? 0, outer?.onCancel(end) ?? 0)
     let before = CurrentSource.enter(scope)
     defer {
