@@ -282,9 +282,9 @@ import Testing
     }
   }
 
-  @Test func `programs get their values`() { runAll(0..<110, Faults()) }
+  @Test func `programs get their values`() { runAll(0..<200, Faults()) }
   @Test func `connections to the scheduler break`() { runAll(1000..<1150, Faults(cuts: true)) }
   @Test func `workers die, and connections to them break`() { runAll(2000..<2150, Faults(crashes: true)) }
   @Test func `schedulers are replaced`() { runAll(3000..<3150, Faults(restarts: true)) }
-  @Test func `everything breaks`() { runAll(4000..<4300, Faults(cuts: true, restarts: true, crashes: true)) }
+  @Test func `everything breaks`() { runAll(4400..<4700, Faults(cuts: true, restarts: true, crashes: true)) }
 }

@@ -41,6 +41,8 @@ struct ModelSession {
     var queue: [ComputeTask] = []
     var running: [TaskHandle: ComputeTask] = [:]
     var holders: [TaskHandle: [PeerRef]] = [:]
+    /// The run whose result those have.
+    var heldRuns: [TaskHandle: RunID] = [:]
     /// The client's connection to it.
     var connection = 0
     var isConnected = false
@@ -379,7 +381,9 @@ struct ModelSession {
       let place = workers[worker].queue.firstIndex { $0.task == task && $0.run == run }
       if let place { workers[worker].queue.remove(at: place) }
       say(worker, .stealAnswer(task, run, gave: place != nil))
-    case .holders(let task, let peers): workers[worker].holders[task] = peers
+    case .holders(let task, let peers, let run):
+      workers[worker].holders[task] = peers
+      workers[worker].heldRuns[task] = run
     case .refused, .peerLost, .retired, .named, .coordinated, .heartbeat, .goodbye: break
     }
     begin(worker)
@@ -413,7 +417,7 @@ struct ModelSession {
         for input in absent {
           let from = (workers[worker].holders[input.task] ?? input.holders).first?.worker ?? WorkerID(rawValue: 0)
           workers[worker].holders[input.task] = nil
-          say(worker, .missing(input.task, from: from))
+          say(worker, .missing(input.task, from: from, run: workers[worker].heldRuns[input.task] ?? input.run))
         }
         waiting.append(task)
         continue

@@ -186,7 +186,7 @@ extension ClusterTests {
               WorkerToScheduler.finished([
                 TaskEnd(task: handle, run: run, nanoseconds: 1, byteCount: 8, type: "t", inline: [1, 2])
               ]).portableBytes(), WorkerToScheduler.stealAnswer(handle, run, gave: true).portableBytes(),
-              WorkerToScheduler.missing(handle, from: WorkerID(rawValue: 0)).portableBytes(),
+              WorkerToScheduler.missing(handle, from: WorkerID(rawValue: 0), run: RunID(rawValue: 1)).portableBytes(),
               WorkerToScheduler.fetched([handle]).portableBytes(), WorkerToScheduler.retire.portableBytes(),
             ]
           ),

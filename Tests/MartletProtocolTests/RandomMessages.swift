@@ -181,7 +181,7 @@ struct RandomMessages {
         })
     case 3: .failed(handle(), run(), failure())
     case 4: .fetched(list { $0.handle() })
-    case 5: .missing(handle(), from: worker())
+    case 5: .missing(handle(), from: worker(), run: run())
     case 6: .dropped(list { $0.handle() })
     case 7: .stealAnswer(handle(), run(), gave: random.chance(50))
     case 8: .paused(random.chance(50))
@@ -201,7 +201,7 @@ struct RandomMessages {
     case 4: .release(list { $0.handle() })
     case 5: .fetch(list { $0.input() })
     case 6: .steal(handle(), run())
-    case 7: .holders(handle(), list { $0.peer() })
+    case 7: .holders(handle(), list { $0.peer() }, run: run())
     case 8: .peerLost(worker())
     case 9: .retired
     case 10: .coordinated(request: word(), reply())
@@ -244,7 +244,8 @@ struct RandomMessages {
 
   private mutating func input() -> InputRef {
     InputRef(
-      task: handle(), digest: digest(), byteCount: size(), holders: list { $0.peer() }, inline: optionalBytes(),
+      task: handle(), digest: digest(), run: run(), byteCount: size(), holders: list { $0.peer() },
+      inline: optionalBytes(),
       type: text())
   }
 

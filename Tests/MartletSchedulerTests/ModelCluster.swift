@@ -38,6 +38,8 @@ struct ModelCluster {
     var running: [TaskHandle: ComputeTask] = [:]
     /// Inputs that were asked for again.
     var holders: [TaskHandle: [PeerRef]] = [:]
+    /// The run whose result those have.
+    var heldRuns: [TaskHandle: RunID] = [:]
   }
 
   struct Client {
@@ -197,7 +199,9 @@ struct ModelCluster {
       let place = workers[worker].queue.firstIndex { $0.task == task && $0.run == run }
       if let place { workers[worker].queue.remove(at: place) }
       say(worker, .stealAnswer(task, run, gave: place != nil))
-    case .holders(let task, let peers): workers[worker].holders[task] = peers
+    case .holders(let task, let peers, let run):
+      workers[worker].holders[task] = peers
+      workers[worker].heldRuns[task] = run
     case .welcome, .refused, .peerLost, .retired, .coordinated, .heartbeat, .goodbye, .named: break
     }
     begin(worker)
@@ -233,7 +237,7 @@ struct ModelCluster {
         for input in absent {
           let from = (workers[worker].holders[input.task] ?? input.holders).first?.worker ?? WorkerID(rawValue: 0)
           workers[worker].holders[input.task] = nil
-          say(worker, .missing(input.task, from: from))
+          say(worker, .missing(input.task, from: from, run: workers[worker].heldRuns[input.task] ?? input.run))
         }
         waiting.append(task)
         continue

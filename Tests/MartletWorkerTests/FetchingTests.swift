@@ -17,7 +17,7 @@ import Testing
   }
 
   func missing(_ number: UInt32, from peer: UInt32) -> WorkerAction {
-    .tellScheduler(.missing(handle(number), from: worker(peer)))
+    .tellScheduler(.missing(handle(number), from: worker(peer), run: RunID(rawValue: 0)))
   }
 
   /// A worker that was given the tasks and is connected to the peers.
@@ -124,8 +124,8 @@ import Testing
       ])
     // What a request does not answer at all is missing too.
     #expect(fixture.handle(.peerSaid(worker(2), .done(request: 2))) == [missing(1, from: 2)])
-    #expect(fixture.hear(.holders(handle(1), [])) == [])
-    #expect(fixture.hear(.holders(handle(1), [peer(9), peer(2)])) == [get(2, 3, 1)])
+    #expect(fixture.hear(.holders(handle(1), [], run: RunID(rawValue: 0))) == [])
+    #expect(fixture.hear(.holders(handle(1), [peer(9), peer(2)], run: RunID(rawValue: 0))) == [get(2, 3, 1)])
   }
 
   @Test func `when nobody has it the scheduler is asked again and again, and the task is given back in the end`() {

@@ -124,9 +124,10 @@ import Testing
     let actions = fixture.handle(.loadEnded(value(0), .failed(reason: "checksum"))).filter { !$0.isLog }
     #expect(
       actions == [
-        .drop(value(0)), .tellScheduler(.dropped([handle(1)])), .tellScheduler(.missing(handle(1), from: worker(9))),
+        .drop(value(0)), .tellScheduler(.dropped([handle(1)])),
+        .tellScheduler(.missing(handle(1), from: worker(9), run: RunID(rawValue: 0))),
       ])
-    _ = fixture.hear(.holders(handle(1), [peer(4)]))
+    _ = fixture.hear(.holders(handle(1), [peer(4)], run: RunID(rawValue: 0)))
     #expect(!fixture.handle(.peerConnected(worker(4))).isEmpty)
   }
 

@@ -101,7 +101,9 @@ extension ModelWorld {
     case 1: return .cancel([TaskRun(task: strange, run: RunID(rawValue: 0))])
     case 2: return .steal(strange, RunID(rawValue: .max))
     case 3:
-      return .holders(strange, [reference(0), reference(0), PeerRef(worker: WorkerID(rawValue: worker), address: "")])
+      return .holders(
+        strange, [reference(0), reference(0), PeerRef(worker: WorkerID(rawValue: worker), address: "")],
+        run: RunID(rawValue: 0))
     case 4: return .welcome(WorkerID(rawValue: 1), epoch: 77, heartbeatNanoseconds: 0, keep: [])
     default: return .peerLost(WorkerID(rawValue: 4000))
     }
@@ -133,14 +135,14 @@ extension ModelWorld {
           beliefs[key].isHeld = true
         }
       }
-    case .missing(let task, let from):
+    case .missing(let task, let from, _):
       guard let key = key(task) else { throw Broken(description: "unknown: \(message)") }
       if from.rawValue == worker {
         beliefs[key].isHeld = false
       }
       // It is computed again somewhere.
       if holders(key).isEmpty, isEnding || random.chance(30) { giveToAPeer(key) }
-      say(.holders(task, holders(key).map(reference)))
+      say(.holders(task, holders(key).map(reference), run: RunID(rawValue: 0)))
     case .dropped(let tasks):
       for task in tasks { if let key = key(task) { beliefs[key].isHeld = false } }
     case .stealAnswer(let task, let run, let gave):

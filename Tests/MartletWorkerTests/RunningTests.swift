@@ -217,7 +217,7 @@ import Testing
     var fixture = WorkerFixture()
     #expect(fixture.hear(.release([handle(8), handle(8)])) == [])
     #expect(fixture.hear(.cancel([TaskRun(task: handle(8), run: RunID(rawValue: 1))])) == [])
-    #expect(fixture.hear(.holders(handle(8), [peer(1)])) == [])
+    #expect(fixture.hear(.holders(handle(8), [peer(1)], run: RunID(rawValue: 0))) == [])
     #expect(fixture.hear(.peerLost(worker(8))) == [])
     #expect(fixture.handle(end(33)) == [])
     #expect(fixture.handle(.taskSuspended(execution(33))) == [])

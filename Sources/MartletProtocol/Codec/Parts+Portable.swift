@@ -171,10 +171,11 @@ extension PeerRef: PortableValue {
 }
 
 extension InputRef: PortableValue {
-  package static var leastBytes: Int { 35 }
+  package static var leastBytes: Int { 39 }
   package func write(to writer: inout ByteWriter) {
     task.write(to: &writer)
     digest.write(to: &writer)
+    run.write(to: &writer)
     writer.write(byteCount)
     holders.write(to: &writer)
     writer.write(optional: inline)
@@ -182,7 +183,8 @@ extension InputRef: PortableValue {
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
-      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), byteCount: try reader.readResultSize(),
+      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), run: try RunID(from: &reader),
+      byteCount: try reader.readResultSize(),
       holders: try [PeerRef](from: &reader), inline: try reader.readOptionalBytes(), type: try reader.readShortText())
   }
 }

@@ -20,10 +20,11 @@ extension WorkerToScheduler: PortableValue {
     case .fetched(let tasks):
       writer.write(byte: 5)
       tasks.write(to: &writer)
-    case .missing(let task, let worker):
+    case .missing(let task, let worker, let run):
       writer.write(byte: 6)
       task.write(to: &writer)
       worker.write(to: &writer)
+      run.write(to: &writer)
     case .dropped(let tasks):
       writer.write(byte: 7)
       tasks.write(to: &writer)
@@ -53,7 +54,9 @@ extension WorkerToScheduler: PortableValue {
     case 4:
       self = .failed(try TaskHandle(from: &reader), try RunID(from: &reader), try FailureRecord(from: &reader))
     case 5: self = .fetched(try [TaskHandle](from: &reader))
-    case 6: self = .missing(try TaskHandle(from: &reader), from: try WorkerID(from: &reader))
+    case 6:
+      self = .missing(
+        try TaskHandle(from: &reader), from: try WorkerID(from: &reader), run: try RunID(from: &reader))
     case 7: self = .dropped(try [TaskHandle](from: &reader))
     case 8:
       self = .stealAnswer(try TaskHandle(from: &reader), try RunID(from: &reader), gave: try Bool(from: &reader))
@@ -94,10 +97,11 @@ extension SchedulerToWorker: PortableValue {
       writer.write(byte: 7)
       task.write(to: &writer)
       run.write(to: &writer)
-    case .holders(let task, let peers):
+    case .holders(let task, let peers, let run):
       writer.write(byte: 8)
       task.write(to: &writer)
       peers.write(to: &writer)
+      run.write(to: &writer)
     case .peerLost(let worker):
       writer.write(byte: 9)
       worker.write(to: &writer)
@@ -129,7 +133,8 @@ extension SchedulerToWorker: PortableValue {
     case 5: self = .release(try [TaskHandle](from: &reader))
     case 6: self = .fetch(try [InputRef](from: &reader))
     case 7: self = .steal(try TaskHandle(from: &reader), try RunID(from: &reader))
-    case 8: self = .holders(try TaskHandle(from: &reader), try [PeerRef](from: &reader))
+    case 8:
+      self = .holders(try TaskHandle(from: &reader), try [PeerRef](from: &reader), run: try RunID(from: &reader))
     case 9: self = .peerLost(try WorkerID(from: &reader))
     case 10: self = .retired
     case 11: self = .coordinated(request: try reader.read(), try CoordinationReply(from: &reader))

@@ -12,8 +12,9 @@ package enum WorkerToScheduler: Equatable, Sendable {
   case failed(TaskHandle, RunID, FailureRecord)
   /// Copies that it was told to fetch, or needed, have come.
   case fetched([TaskHandle])
-  /// A result was not where the scheduler said.
-  case missing(TaskHandle, from: WorkerID)
+  /// A result was not where the scheduler said. `run`: the one whose result it should have been, as the scheduler said; a
+  /// later one's may be there now.
+  case missing(TaskHandle, from: WorkerID, run: RunID)
   /// Results that it dropped because it was told so, or lost (a damaged spill file).
   case dropped([TaskHandle])
   /// The answer to `steal`: whether the task was given up before it began.
@@ -135,7 +136,7 @@ package enum SchedulerToWorker: Equatable, Sendable {
   /// Give this run back unless it has begun.
   case steal(TaskHandle, RunID)
   /// Where results lie that were missing; nobody: wait or give up.
-  case holders(TaskHandle, [PeerRef])
+  case holders(TaskHandle, [PeerRef], run: RunID)
   /// A peer is gone: do not ask it any more.
   case peerLost(WorkerID)
   /// All results are copied elsewhere: the worker may end.
@@ -177,6 +178,8 @@ package struct InputRef: Equatable, Sendable {
   package var task: TaskHandle
   /// Its key: who is asked for the result checks it, and a worker that comes back says what it holds by keys.
   package var digest: Digest128
+  /// The run that has given it.
+  package var run: RunID
   package var byteCount: Int64
   package var holders: [PeerRef]
   /// The result itself when it is small and the worker does not hold it.
@@ -185,11 +188,12 @@ package struct InputRef: Equatable, Sendable {
   package var type: String
 
   package init(
-    task: TaskHandle, digest: Digest128, byteCount: Int64, holders: [PeerRef], inline: [UInt8]? = nil,
-    type: String = ""
+    task: TaskHandle, digest: Digest128, run: RunID = RunID(rawValue: 0), byteCount: Int64, holders: [PeerRef],
+    inline: [UInt8]? = nil, type: String = ""
   ) {
     self.task = task
     self.digest = digest
+    self.run = run
     self.byteCount = byteCount
     self.holders = holders
     self.inline = inline

@@ -182,7 +182,8 @@ extension SchedulerCore {
       let isHere = holders.contains(input, worker)
       inputs.append(
         InputRef(
-          task: handle(of: input), digest: tasks[Int(input)].digest, byteCount: tasks[Int(input)].resultBytes,
+          task: handle(of: input), digest: tasks[Int(input)].digest, run: RunID(rawValue: tasks[Int(input)].run),
+          byteCount: tasks[Int(input)].resultBytes,
           holders: isHere ? [] : peers(of: input), inline: isHere ? nil : inlines[input],
           type: isHere ? "" : types[tasks[Int(input)].resultType]))
     }

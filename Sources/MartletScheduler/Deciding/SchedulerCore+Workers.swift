@@ -77,7 +77,7 @@ extension SchedulerCore {
     case .fetched(let handles):
       for handle in handles { addHolder(handle, worker) }
       retireIfEmpty(number, &actions)
-    case .missing(let handle, let holder): missing(handle, from: holder, on: worker, &actions)
+    case .missing(let handle, let holder, let run): missing(handle, from: holder, run, on: worker, &actions)
     case .dropped(let handles):
       for handle in handles {
         if let slot = slot(of: handle) { removeHolder(slot, worker.rawValue) }
@@ -182,10 +182,13 @@ extension SchedulerCore {
 
   /// A worker did not find an input where it was told. Another holder, or the input is computed again.
   private mutating func missing(
-    _ handle: TaskHandle, from holder: WorkerID, on worker: WorkerID, _ actions: inout [SchedulerAction]
+    _ handle: TaskHandle, from holder: WorkerID, _ run: RunID, on worker: WorkerID, _ actions: inout [SchedulerAction]
   ) {
     guard let slot = slot(of: handle) else { return }
-    if Int(holder.rawValue) < workers.count { notFound(slot, at: holder.rawValue) }
+    // What an older run gave is lost already; what is there now was not looked for.
+    if Int(holder.rawValue) < workers.count, run.rawValue == tasks[Int(slot)].run {
+      notFound(slot, at: holder.rawValue)
+    }
     guard let still = self.slot(of: handle), tasks[Int(still)].state == .memory else { return }
     tellHolders(still, to: worker.rawValue, &actions)
   }
@@ -199,7 +202,10 @@ extension SchedulerCore {
   }
 
   private func tellHolders(_ slot: UInt32, to worker: UInt32, _ actions: inout [SchedulerAction]) {
-    actions.append(.tellWorker(WorkerID(rawValue: worker), .holders(handle(of: slot), peers(of: slot))))
+    actions.append(
+      .tellWorker(
+        WorkerID(rawValue: worker),
+        .holders(handle(of: slot), peers(of: slot), run: RunID(rawValue: tasks[Int(slot)].run))))
   }
 
   /// Takes one copy from the books; the last one's loss has consequences.
@@ -298,7 +304,8 @@ extension SchedulerCore {
       }
       outboxes[target ?? others[0]].fetch.append(
         InputRef(
-          task: handle(of: slot), digest: tasks[Int(slot)].digest, byteCount: tasks[Int(slot)].resultBytes,
+          task: handle(of: slot), digest: tasks[Int(slot)].digest, run: RunID(rawValue: tasks[Int(slot)].run),
+          byteCount: tasks[Int(slot)].resultBytes,
           holders: peers(of: slot)))
     }
   }

@@ -20,10 +20,14 @@ extension WorkerCore {
     if !hasAsked { askScheduler(slot, &actions) }
   }
 
+  private func missing(_ slot: UInt32, from worker: WorkerID) -> WorkerToScheduler {
+    .missing(tasks[Int(slot)].handle, from: worker, run: RunID(rawValue: tasks[Int(slot)].heldRun))
+  }
+
   /// "Nobody is known to have it" is said as "I have not".
   private mutating func askScheduler(_ slot: UInt32, _ actions: inout [WorkerAction]) {
     guard let worker else { return }
-    tell(.missing(tasks[Int(slot)].handle, from: worker), &actions)
+    tell(missing(slot, from: worker), &actions)
   }
 
   /// Asks the scheduler again for results whose holders nobody knows; gives tasks back that have waited too long for one.
@@ -246,7 +250,7 @@ extension WorkerCore {
     let peer = peers[Int(number)].worker
     removeHolder(slot, number)
     if tasks[Int(slot)].isWanted, tasks[Int(slot)].hasHandle {
-      tell(.missing(tasks[Int(slot)].handle, from: peer), &actions)
+      tell(missing(slot, from: peer), &actions)
     }
     locate(slot, &actions, hasAsked: true)
     settle(slot, &actions)
@@ -322,7 +326,7 @@ extension WorkerCore {
     }
     for slot in lost where tasks[Int(slot)].isUsed && tasks[Int(slot)].holders.contains(number) {
       removeHolder(slot, number)
-      if isSuspicion, tasks[Int(slot)].isToBeFetched { tell(.missing(tasks[Int(slot)].handle, from: peer), &actions) }
+      if isSuspicion, tasks[Int(slot)].isToBeFetched { tell(missing(slot, from: peer), &actions) }
       locate(slot, &actions, hasAsked: isSuspicion)
       settle(slot, &actions)
     }

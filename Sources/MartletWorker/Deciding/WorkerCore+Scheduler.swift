@@ -31,9 +31,9 @@ extension WorkerCore {
     case .fetch(let inputs):
       for input in inputs { fetchCopy(input, &actions) }
     case .steal(let handle, let run): steal(handle, run, &actions)
-    case .holders(let handle, let holders):
+    case .holders(let handle, let holders, let run):
       guard let slot = slots[handle], tasks[Int(slot)].data == .absent, tasks[Int(slot)].isWanted else { break }
-      addHolders(slot, holders)
+      addHolders(slot, holders, run)
       locate(slot, &actions)
     case .named(let names):
       for name in names { named(name, &actions) }
@@ -131,7 +131,7 @@ extension WorkerCore {
   /// Takes what a message says about a result: where it is, what it takes, and the result itself when it is small.
   mutating func know(_ slot: UInt32, _ input: InputRef, priority: UInt64, _ actions: inout [WorkerAction]) {
     guard tasks[Int(slot)].data == .absent else {
-      if tasks[Int(slot)].data == .fetching { addHolders(slot, input.holders) }
+      if tasks[Int(slot)].data == .fetching { addHolders(slot, input.holders, input.run) }
       return
     }
     setByteCount(slot, input.byteCount)
@@ -141,7 +141,7 @@ extension WorkerCore {
       enterMemory(slot, &actions)
       return
     }
-    addHolders(slot, input.holders)
+    addHolders(slot, input.holders, input.run)
     tasks[Int(slot)].fetchPriority = min(tasks[Int(slot)].fetchPriority, priority)
   }
 

@@ -90,6 +90,8 @@ struct TaskRecord: Sendable {
   var reads: UInt32 = 0
   /// Peers that have it, as far as one knows: places in the table of peers.
   var holders: [UInt32] = []
+  /// The run whose result they have.
+  var heldRun: UInt32 = 0
   var fetchPriority = UInt64.max
   var fetchedFrom = TaskRecord.none
   var damagedCopies = 0

@@ -193,7 +193,8 @@ extension WorkerCore {
     freePeers.append(number)
   }
 
-  mutating func addHolders(_ slot: UInt32, _ references: [PeerRef]) {
+  mutating func addHolders(_ slot: UInt32, _ references: [PeerRef], _ run: RunID) {
+    tasks[Int(slot)].heldRun = run.rawValue
     for reference in references where reference.worker != worker {
       let number = peer(for: reference)
       guard !tasks[Int(slot)].holders.contains(number) else { continue }
