@@ -1,3 +1,5 @@
+import Testing
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -109,9 +111,12 @@ final class Command {
     let output = Sandbox.contents(outputFile) ?? []
     let errors = Sandbox.contents(errorFile) ?? []
     for file in [outputFile, errorFile, outputFile + ".in"] { unlink(file) }
+    let complaint = String(decoding: errors, as: UTF8.self)
+    // A sanitizer's report is never what a test expects, and says more than the status does.
+    if complaint.contains("Sanitizer: ") { Issue.record("\(complaint)") }
     return Outcome(
       status: status & 0x7F == 0 ? (status >> 8) & 0xFF : 1000 + (status & 0x7F),
-      output: String(decoding: output, as: UTF8.self), errors: String(decoding: errors, as: UTF8.self))
+      output: String(decoding: output, as: UTF8.self), errors: complaint)
   }
 
   /// Whether there is something on standard error already.
