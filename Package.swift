@@ -45,7 +45,8 @@ let package = Package(
     .target(
       name: "MartletCluster",
       dependencies: [
-        "MartletGraph", "MartletBytes", "MartletSystem", "MartletProtocol", "MartletScheduler", "MartletNet",
+        "Martlet", "MartletEngine", "MartletGraph", "MartletBytes", "MartletSystem", "MartletProtocol",
+        "MartletScheduler", "MartletWorker", "MartletClient", "MartletNet",
       ], swiftSettings: strict),
     .target(
       name: "Martlet",
@@ -104,8 +105,8 @@ let package = Package(
     .testTarget(
       name: "MartletClusterTests",
       dependencies: [
-        "TestSupport", "MartletCluster", "MartletNet", "MartletScheduler", "MartletProtocol", "MartletBytes",
-        "MartletSystem", "MartletGraph",
+        "TestSupport", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler", "MartletWorker", "MartletClient",
+        "MartletProtocol", "MartletBytes", "MartletSystem", "MartletGraph", "MartletEngine",
       ], swiftSettings: strict),
     .testTarget(
       name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
