@@ -11,13 +11,13 @@ import Testing
 
 extension ClusterTests {
   @Suite struct WorkerSpillTests {
-    /// Twelve lists of 400 kB, of which a worker of four megabytes may keep six in memory.
-    private func lists(_ cluster: TestCluster) throws -> (GraphClient.Sent, [[UInt64]]) {
+    /// Lists of 400 kB, of which a worker of four megabytes may keep six in memory.
+    private func lists(_ cluster: TestCluster, _ count: Int = 12) throws -> (GraphClient.Sent, [[UInt64]]) {
       var builder = GraphBuilder()
-      let nodes = (0..<12).map { builder.call(Numbers(count: 50_000, seed: UInt64($0))) }
+      let nodes = (0..<count).map { builder.call(Numbers(count: 50_000, seed: UInt64($0))) }
       let sent = try cluster.client.submit(builder.build(), nodes.map(\.id))
       #expect(cluster.client.wait(sent))
-      return (sent, (0..<12).map { Numbers.list(50_000, UInt64($0)) })
+      return (sent, (0..<count).map { Numbers.list(50_000, UInt64($0)) })
     }
 
     /// The whole process of the tests counts otherwise.
@@ -28,11 +28,12 @@ extension ClusterTests {
 
     private func mixes(_ cluster: TestCluster, _ lists: [[UInt64]]) throws {
       var builder = GraphBuilder()
-      let nodes = (0..<12).map { builder.call(Numbers(count: 50_000, seed: UInt64($0))) }
+      let count = lists.count
+      let nodes = (0..<count).map { builder.call(Numbers(count: 50_000, seed: UInt64($0))) }
       var pairs: [Node<UInt64>] = []
       var expected: [UInt64] = []
-      for first in 0..<12 {
-        for second in [(first + 5) % 12, (first + 7) % 12] {
+      for first in 0..<count {
+        for second in [(first + 4) % count, (first + 5) % count] {
           pairs.append(builder.call(Mix(), on: [nodes[first], nodes[second]]))
           expected.append(Mix.of([lists[first], lists[second]]))
         }
@@ -72,7 +73,8 @@ extension ClusterTests {
           $0.core.diskLimit = 1
           $0.core.spillRetryNanoseconds = 20_000_000
         }
-        let (sent, expected) = try lists(cluster)
+        // More than is to be spilled, less than what stops the worker.
+        let (sent, expected) = try lists(cluster, 7)
         try mixes(cluster, expected)
         for place in expected.indices {
           #expect(try cluster.client.value(sent, place, as: [UInt64].self) == expected[place], "list \(place)")
@@ -99,8 +101,11 @@ extension ClusterTests {
           damaged += 1
         }
         #expect(damaged >= 6)
+        usleep(1_000_000)
+        print(worker.inspect { "\($0.core.metrics) \($0.core.isPaused)" } ?? "", worker.lines.now, cluster.scheduler.lines.now)
         try mixes(cluster, expected)
-        #expect(worker.hasLine("cannot be read back"))
+        print(worker.inspect { "\($0.core.metrics) \($0.core.isPaused)" } ?? "", worker.lines.now, cluster.scheduler.lines.now)
+        #expect(worker.hasLine("cannot be read back"), "\(worker.lines.now)\n\(cluster.scheduler.lines.now)")
         #expect(worker.hasLine("the checksum is wrong"))
         #expect(cluster.brokenInvariant == "")
       }
