@@ -80,6 +80,9 @@ let package = Package(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
+    .executableTarget(
+      name: "cluster-program", dependencies: ["MartletCluster", "MartletProtocol", "MartletBytes"],
+      path: "Tests/ClusterProgram", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
@@ -105,7 +108,8 @@ let package = Package(
     .testTarget(
       name: "MartletClusterTests",
       dependencies: [
-        "TestSupport", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler", "MartletWorker", "MartletClient",
+        "TestSupport", "cluster-program", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler",
+        "MartletWorker", "MartletClient",
         "MartletProtocol", "MartletBytes", "MartletSystem", "MartletGraph", "MartletEngine",
       ], swiftSettings: strict),
     .testTarget(
