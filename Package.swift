@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet-csv", targets: ["martlet-csv"]),
     .executable(name: "martlet-scheduler", targets: ["martlet-scheduler"]),
+    .executable(name: "martlet-worker", targets: ["martlet-worker"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   dependencies: [],
@@ -56,6 +57,7 @@ let package = Package(
       name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
       swiftSettings: strict),
     .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
+    .executableTarget(name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
