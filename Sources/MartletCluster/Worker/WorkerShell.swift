@@ -182,7 +182,7 @@ final class WorkerShell: @unchecked Sendable {
     case .sendData(let requester, let request, let values, let missing):
       requesters[requester]?.send(request, values, missing)
     case .refuseData(let requester, let request, let refusal): requesters[requester]?.refuse(request, refusal)
-    case .acceptData(let requester, let request, let values): requesters[requester]?.accept(request, values)
+    case .acceptData(let requester, let request, _): requesters[requester]?.accept(request)
     case .holdPut(_, _, _, let value), .holdReceived(_, _, _, let value):
       if let arrived { put(value, arrived) }
       arrived = nil
