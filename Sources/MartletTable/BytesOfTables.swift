@@ -45,10 +45,12 @@ extension ByteReader {
     var all: UInt8 = 0
     let bools = try readRaw(count) { raw in
       for byte in raw { all |= byte }
-      return all > 1 ? [] : [Bool](unsafeUninitializedCapacity: count) { cells, filled in
-        UnsafeMutableRawBufferPointer(cells).copyMemory(from: raw)
-        filled = count
-      }
+      return all > 1
+        ? []
+        : [Bool](unsafeUninitializedCapacity: count) { cells, filled in
+          UnsafeMutableRawBufferPointer(cells).copyMemory(from: raw)
+          filled = count
+        }
     }
     if all > 1 { throw ByteError(offset: start, "no truth values") }
     return bools

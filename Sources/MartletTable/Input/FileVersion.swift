@@ -29,7 +29,8 @@ package struct FileVersion: Hashable, Sendable {
       source = try FileSource(path: path, name: name)
     } catch {
       throw TableError(
-        .unreadable, file: name, "on \(machineName()), a worker cannot open \(path): \(error.message)", remedy: Self.remedy)
+        .unreadable, file: name, "on \(machineName()), a worker cannot open \(path): \(error.message)",
+        remedy: Self.remedy)
     }
     let found = source.version
     guard found.byteCount == byteCount, found.modifiedSeconds == modifiedSeconds,

@@ -22,7 +22,8 @@ import Testing
   }
 
   private static let columns: [ScanColumn] = [
-    ScanColumn(name: "t", seen: .text), ScanColumn(name: "i", seen: .int), ScanColumn(name: "d", seen: [.int, .double]),
+    ScanColumn(name: "t", seen: .text), ScanColumn(name: "i", seen: .int),
+    ScanColumn(name: "d", seen: [.int, .double]),
     ScanColumn(name: "day", seen: .date), ScanColumn(name: "at", seen: [], givenType: .timestamp),
     ScanColumn(name: "b", seen: .bool), ScanColumn(name: "none", seen: []),
   ]
@@ -30,7 +31,8 @@ import Testing
   private static let sinks: [SinkPlan] = [
     .count, .types, .stream(slots: [0, 3, 7], format: .csv), .stream(slots: [8, 2], format: .json),
     .collect(slots: [8, 0, 7], limit: 5), .tail(slots: [1, 2, 8], count: 4), .sample(slots: [0, 7], count: 6, seed: 9),
-    .top(slots: [0, 1], keys: [SlotOrder(slot: 0, isDescending: true), SlotOrder(slot: 2, isDescending: false)], count: 7),
+    .top(
+      slots: [0, 1], keys: [SlotOrder(slot: 0, isDescending: true), SlotOrder(slot: 2, isDescending: false)], count: 7),
     .top(slots: [3], keys: [], count: 2), .schema(slots: [0, 1, 6, 8]), .statistics(slots: [0, 1, 2, 3, 4, 5, 6, 7]),
     .frequencies(slots: [0, 5, 8]), .group(keys: [0, 8], calls: calls), .group(keys: [1], calls: calls),
     .group(keys: [], calls: calls),
@@ -159,10 +161,19 @@ import Testing
   @Test func `an expression that is too deep, and a plan that names no column, are refused`() throws {
     var random = SeededGenerator(seed: 1)
     var plan = try Self.plan(0, &random)
-    var deep = Expression.column("i")
-    for _ in 0..<5000 { deep = .negate(deep) }
-    plan.filter = deep
-    #expect(throws: ByteError.self) { try plan.sent() }
+    var writer = ByteWriter()
+    plan.dialect.write(to: &writer)
+    plan.columns.write(to: &writer)
+    [Int]().write(to: &writer)
+    true.write(to: &writer)
+    writer.write(String(repeating: "-(", count: 5000) + "i" + String(repeating: ")", count: 5000))
+    plan.typedColumns.write(to: &writer)
+    plan.sink.write(to: &writer)
+    #expect {
+      try ScanPlan(portableBytes: writer.bytes)
+    } throws: {
+      "\($0)".contains("no expression: ")
+    }
     plan.filter = nil
     plan.sink = .statistics(slots: [99])
     #expect(throws: ByteError.self) { try plan.sent() }

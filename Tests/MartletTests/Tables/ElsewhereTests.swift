@@ -83,7 +83,8 @@ import Testing
     for (text, operation) in [
       ("a,b\n" + rows + "1,2,3\n" + rows, .count), ("a,b\n" + rows + "1,\"2\n" + rows, .select(sort: [], limit: nil)),
       ("a,b\n" + rows, .group(by: ["a"], aggregates: ["sum(b * 9223372036854775807)"], sort: [], limit: nil)),
-      ("a,b\n" + rows + "1,x\n", .statistics), ("a,b\n" + rows, .group(by: ["a"], aggregates: ["sum(z)"], sort: [], limit: nil)),
+      ("a,b\n" + rows + "1,x\n", .statistics),
+      ("a,b\n" + rows, .group(by: ["a"], aggregates: ["sum(z)"], sort: [], limit: nil)),
     ] as [(String, TableQuery.Operation)] {
       let file = TemporaryTable(text)
       func failure(_ executor: (any Executor)?) -> String {
