@@ -82,6 +82,9 @@ let package = Package(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
+    .executableTarget(
+      name: "cluster-program", dependencies: ["MartletCluster", "MartletProtocol", "MartletBytes"],
+      path: "Tests/ClusterProgram", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
@@ -101,18 +104,23 @@ let package = Package(
       dependencies: ["TestSupport", "MartletClient", "MartletScheduler", "MartletProtocol", "MartletBytes"],
       swiftSettings: strict),
     .testTarget(
-      name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
+      name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletBytes", "MartletSystem"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletNetTests", dependencies: ["TestSupport", "MartletNet", "MartletSystem"], swiftSettings: strict),
     .testTarget(
       name: "MartletClusterTests",
       dependencies: [
-        "TestSupport", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler", "MartletWorker", "MartletClient",
+        "TestSupport", "cluster-program", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler",
+        "MartletWorker", "MartletClient",
         "MartletProtocol", "MartletBytes", "MartletSystem", "MartletGraph", "MartletEngine",
       ], swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
-      swiftSettings: strict),
+      name: "MartletTests",
+      dependencies: [
+        "TestSupport", "Martlet", "MartletTable", "MartletEngine", "MartletCluster", "MartletProtocol", "MartletGraph",
+        "MartletBytes",
+      ], swiftSettings: strict),
     .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
     .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
   ]
