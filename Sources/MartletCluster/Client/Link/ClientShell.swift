@@ -232,6 +232,7 @@ final class ClientShell: @unchecked Sendable {
   func workerEnded(_ line: WorkerLine, _ reason: String) {
     guard workers[line.address] === line else { return }
     workers[line.address] = nil
+    options.onEvent?(.note("the worker at \(line.address): \(reason)"))
     feed(.workerLost(line.address))
   }
 

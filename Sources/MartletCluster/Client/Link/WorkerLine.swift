@@ -51,16 +51,12 @@ final class WorkerLine: SessionOwner, @unchecked Sendable {
   private func say(_ request: PeerRequest, _ data: [ScatteredBytes], _ session: Session) {
     do throws(MessageTooLarge) {
       try session.send(request)
-      guard case .put(let number, let values) = request else { return }
-      for (place, (value, bytes)) in zip(values, data).enumerated() {
-        // The head of data, with the value's place in what was announced as its task.
-        let head = PeerReply.data(
-          request: number, task: TaskHandle(slot: UInt32(place), generation: 0), type: value.type,
-          byteCount: value.byteCount)
+      guard case .put(_, let values) = request else { return }
+      for (value, bytes) in zip(values, data) {
         var failure: MessageTooLarge?
         bytes.bytes.withUnsafeBytes { body in
           do throws(MessageTooLarge) {
-            try session.send(head, body: body, keeping: bytes)
+            try session.send(value, body: body, keeping: bytes)
           } catch {
             failure = error
           }
