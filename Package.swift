@@ -108,7 +108,8 @@ let package = Package(
       dependencies: ["TestSupport", "MartletClient", "MartletScheduler", "MartletProtocol", "MartletBytes"],
       swiftSettings: strict),
     .testTarget(
-      name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletSystem"], swiftSettings: strict),
+      name: "MartletTableTests", dependencies: ["TestSupport", "MartletTable", "MartletBytes", "MartletSystem"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletNetTests", dependencies: ["TestSupport", "MartletNet", "MartletSystem"], swiftSettings: strict),
     .testTarget(
@@ -119,8 +120,11 @@ let package = Package(
         "MartletProtocol", "MartletBytes", "MartletSystem", "MartletGraph", "MartletEngine",
       ], swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["TestSupport", "Martlet", "MartletTable", "MartletEngine"],
-      swiftSettings: strict),
+      name: "MartletTests",
+      dependencies: [
+        "TestSupport", "Martlet", "MartletTable", "MartletEngine", "MartletCluster", "MartletProtocol", "MartletGraph",
+        "MartletBytes",
+      ], swiftSettings: strict),
     .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
     .testTarget(
       name: "EndToEnd",

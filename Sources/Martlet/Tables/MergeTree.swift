@@ -25,6 +25,12 @@ package struct MergeTree<Part> {
     }
   }
 
+  /// Adds the next part and merges nothing: every part stays by itself.
+  package mutating func appendUnmerged(_ part: Part) {
+    if levels.isEmpty { levels.append([]) }
+    levels[0].append(part)
+  }
+
   /// What was not merged, in the order of the input.
   package var parts: [Part] { levels.reversed().flatMap { $0 } }
 

@@ -19,21 +19,24 @@ struct PartitionCursor {
   private let files: [TableFiles.File]
   private let layout: PartitionLayout
   private let hasLimit: Bool
+  /// The most partitions of one round.
+  private let largestRound: Int
   private var file = 0
   /// Where the next partition of the current file begins; nil before its first.
   private var offset: Int?
   private var rounds = 0
 
-  init(_ files: [TableFiles.File], layout: PartitionLayout, hasLimit: Bool) {
+  init(_ files: [TableFiles.File], layout: PartitionLayout, hasLimit: Bool, largestRound: Int? = nil) {
     self.files = files
     self.layout = layout
     self.hasLimit = hasLimit
+    self.largestRound = largestRound ?? .max
   }
 
   /// The next partitions in the order of the input; empty when there are no more.
   mutating func nextRound() -> [Partition] {
     defer { rounds += 1 }
-    let largest = hasLimit ? 1 << min(rounds, 6) : Int.max
+    let largest = min(largestRound, hasLimit ? 1 << min(rounds, 6) : Int.max)
     var round: [Partition] = []
     var unknown = 0
     while round.count < largest, unknown < Self.pipeRound, file < files.count {

@@ -7,7 +7,8 @@ struct PlanExplanation {
   let files: TableFiles
   let layout: PartitionLayout
   let partitions: Int
-  let threads: Int
+  /// Nil where the partitions are read by a cluster.
+  let threads: Int?
 
   var text: String {
     (["plan"] + lines(logical, depth: 1) + ["", "execution"] + execution).joined(separator: "\n") + "\n"
@@ -48,7 +49,7 @@ struct PlanExplanation {
     } else {
       lines.append("  partitions of \(layout.partitionBytes) bytes, as many as the pipe has")
     }
-    lines.append("  \(threads) \(threads == 1 ? "thread" : "threads")")
+    lines.append(threads.map { "  \($0) \($0 == 1 ? "thread" : "threads")" } ?? "  on the workers of a cluster")
     let parsed = scan.typedColumns.map { "\(scan.columns[$0].name) \(scan.columns[$0].type.name)" }
     let given = scan.typedColumns.allSatisfy { scan.columns[$0].isProven }
     lines.append(

@@ -28,6 +28,7 @@ package final class PlannedQuery {
       given: options.partitionBytes, totalBytes: files.totalBytes, keepsRecords: query.keepsRecords,
       memoryBytes: options.memoryBytes)
     executor = options.threads.map(ThreadPoolExecutor.init(threads:)) ?? .shared
+    if options.executor != nil { try files.requireFiles() }
   }
 
   /// The plan, one item a line, without running it.
@@ -35,7 +36,7 @@ package final class PlannedQuery {
     let physical = try physicalPlan(.csv)
     return PlanExplanation(
       logical: logical, physical: physical, files: files, layout: layout,
-      partitions: pass(physical.scan).knownPartitions, threads: executor.threads
+      partitions: pass(physical.scan).knownPartitions, threads: options.executor == nil ? executor.threads : nil
     ).text
   }
 
@@ -48,8 +49,10 @@ package final class PlannedQuery {
   /// A pass that is looked at and not run.
   private func pass(_ plan: ScanPlan) -> TablePass {
     TablePass(
-      plan: plan, files: files, layout: layout, executor: executor,
-      services: ScanServices(progress: RunProgress(), memory: nil), options: RunOptions(), gate: nil)
+      pass: ScanPass(
+        plan: plan, files: files.files.map { .open($0.source) },
+        services: ScanServices(progress: RunProgress(), memory: nil)),
+      files: files, layout: layout, executor: executor, isRemote: false, options: RunOptions(), gate: nil)
   }
 
   /// Runs the query and writes its result.
@@ -66,7 +69,7 @@ package final class PlannedQuery {
     let scope = recorder?.begin()
     defer { if let scope { recorder?.end(scope) } }
     let runner = QueryRunner(
-      files: files, layout: layout, executor: executor, progress: progress,
+      files: files, layout: layout, executor: executor, remote: options.executor, progress: progress,
       memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)), endsProcess: options.endsProcess,
       recorder: recorder)
     let writer = ResultWriter(format: format, width: width, output: output)
@@ -75,7 +78,9 @@ package final class PlannedQuery {
     do {
       try settle(runner, writer, format)
     } catch let failure as TaskFailure {
-      throw failure.rootCause
+      throw failure.rootCause is CancellationError ? RunCancelled() : failure.rootCause
+    } catch is CancellationError {
+      throw RunCancelled()
     }
     report.notes = notes(runner.account)
     report.record = recorder?.record()
@@ -93,21 +98,33 @@ package final class PlannedQuery {
         guard try prove(columns: logical.readColumns(columns), runner) else { throw error }
         continue
       }
-      do {
-        switch try runner.run(physical, writer) {
-        case .done: return
-        case .contradicted(let seen): widen(seen, physical.scan.typedColumns)
-        case .tooMuchToHold:
-          guard try !prove(columns: physical.scan.typedColumns, runner) else { continue }
-          writer.trustsTypes = true
-        }
-      } catch let failure as TaskFailure {
-        // An overflow, say, of numbers that turn out to be texts further down is none.
-        guard let error = failure.rootCause as? TableError, error.dependsOnTypes,
-          try prove(columns: physical.scan.typedColumns, runner)
-        else { throw failure }
+      switch try attempt(physical, runner, writer) {
+      case .done: return
+      case .contradicted(let seen): widen(seen, physical.scan.typedColumns)
+      case .tooMuchToHold:
+        guard try !prove(columns: physical.scan.typedColumns, runner) else { continue }
+        writer.trustsTypes = true
+      case nil: continue
       }
     }
+  }
+
+  /// Runs the plan; nil where it failed because of types that the input does not have, which are known now.
+  private func attempt(
+    _ physical: PhysicalPlan, _ runner: QueryRunner, _ writer: ResultWriter
+  ) throws -> QueryRunner.Outcome? {
+    let failure: any Error
+    do {
+      return try runner.run(physical, writer)
+    } catch {
+      failure = error
+    }
+    let cause = (failure as? TaskFailure).map { $0.rootCause } ?? failure
+    // An overflow, say, of numbers that turn out to be texts further down is none.
+    guard let cause = cause as? TableError, cause.dependsOnTypes,
+      try prove(columns: physical.scan.typedColumns, runner)
+    else { throw failure }
+    return nil
   }
 
   /// Scans the input for the types of `columns` alone; true when some are wider than was known.

@@ -19,10 +19,15 @@ final class QueryRunner {
   private let files: TableFiles
   private let layout: PartitionLayout
   private let executor: ThreadPoolExecutor
+  /// Where passes run instead of here.
+  private let remote: (any Executor)?
+  private let progress: RunProgress
   private let services: ScanServices
   private let options: RunOptions
   /// For passes whose results are written one after the other: when the output is slow, scans wait for it.
   private let streamingOptions: RunOptions
+  /// For passes elsewhere, where memory is not this process's.
+  private var remoteOptions: RunOptions
   private let holdBytes: Int
   /// Whether what a finished result was made of may be left to the end of the process.
   private let endsProcess: Bool
@@ -40,13 +45,16 @@ final class QueryRunner {
   }
 
   init(
-    files: TableFiles, layout: PartitionLayout, executor: ThreadPoolExecutor, progress: RunProgress,
+    files: TableFiles, layout: PartitionLayout, executor: ThreadPoolExecutor, remote: (any Executor)?,
+    progress: RunProgress,
     memory: MemoryLimit?, endsProcess: Bool, recorder: RunRecorder?
   ) {
     self.files = files
     self.endsProcess = endsProcess
     self.layout = layout
     self.executor = executor
+    self.remote = remote
+    self.progress = progress
     services = ScanServices(progress: progress, memory: memory)
     options = RunOptions(
       memoryBudgetBytes: memory?.resultBytes, cancellation: progress.cancellation,
@@ -55,6 +63,8 @@ final class QueryRunner {
     streamingOptions.memoryBudgetBytes = min(
       options.memoryBudgetBytes ?? .max, (2 * executor.threads + 2) * (layout.partitionBytes + Self.streamedPieceBytes))
     self.streamingOptions = streamingOptions
+    remoteOptions = options
+    remoteOptions.memoryBudgetBytes = nil
     holdBytes = min(64 << 20, (memory?.limitBytes ?? .max) / 8)
   }
 
@@ -121,6 +131,8 @@ final class QueryRunner {
       parts = try pass(plan.scan, gate: gate)
     } catch let failure as TaskFailure where failure.rootCause is OutputGate.HoldExceeded {
       return .tooMuchToHold
+    } catch is OutputGate.HoldExceeded {
+      return .tooMuchToHold
     }
     if let seen = contradictions(of: parts) { return .contradicted(seen) }
     try gate.finish()
@@ -128,13 +140,13 @@ final class QueryRunner {
   }
 
   private func pass(_ plan: ScanPlan, gate: OutputGate?) throws -> [ScanResult] {
-    services.progress.bytes.store(0, ordering: .relaxed)
-    services.progress.partitions.store(0, ordering: .relaxed)
+    progress.bytes.store(0, ordering: .relaxed)
+    progress.partitions.store(0, ordering: .relaxed)
     let pass = TablePass(
-      plan: plan, files: files, layout: layout, executor: executor, services: services,
-      options: gate == nil ? options : streamingOptions,
-      gate: gate)
-    services.progress.totalPartitions.store(pass.knownPartitions, ordering: .relaxed)
+      pass: ScanPass(plan: plan, files: files.files.map { .open($0.source) }, services: services), files: files,
+      layout: layout, executor: remote ?? executor, isRemote: remote != nil,
+      options: remote != nil ? remoteOptions : gate == nil ? options : streamingOptions, gate: gate)
+    progress.totalPartitions.store(pass.knownPartitions, ordering: .relaxed)
     let parts = try pass.run()
     account = ScanAccount()
     for part in parts {

@@ -91,14 +91,19 @@ enum ResultFinisher {
       }
       let column: Column =
         switch summary.type {
-        case .date where value == value.rounded(): Column(.dates([Int64(value)]))
-        case .date: Column(.timestamps([Int64((value * Double(CivilDate.microsecondsPerDay)).rounded())]))
-        case .timestamp: Column(.timestamps([Int64(value.rounded())]))
+        case .date where value == value.rounded(): Column(.dates([whole(value)]))
+        case .date: Column(.timestamps([whole(value * Double(CivilDate.microsecondsPerDay))]))
+        case .timestamp: Column(.timestamps([whole(value)]))
         default: Column(.doubles([value]))
         }
       cells.append(column.text(0))
     }
     return cells.column
+  }
+
+  /// The nearest whole number of 64 bits; the last one where there is none: interpolation rounds beyond it.
+  private static func whole(_ value: Double) -> Int64 {
+    Int64(exactly: value.rounded()) ?? (value < 0 ? .min : .max)
   }
 }
 

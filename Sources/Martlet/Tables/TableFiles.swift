@@ -25,6 +25,18 @@ package struct TableFiles: Sendable {
     return total
   }
 
+  /// Throws where another process cannot read what this one reads.
+  ///
+  /// - Throws: `.unreadable` for standard input and pipes.
+  func requireFiles() throws(TableError) {
+    for file in files where !(file.source is FileSource) {
+      let name = file.source.name == "-" ? "standard input" : "a pipe"
+      throw TableError(
+        .unreadable, file: file.source.name, "\(name) cannot be read by the workers of a cluster",
+        remedy: "write it to a file that all of them see under the same path")
+    }
+  }
+
   /// Opens all files and compares their headers.
   ///
   /// - Throws: `.unreadable` for a file that cannot be opened, `.malformedData` where headers differ.

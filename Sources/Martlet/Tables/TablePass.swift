@@ -2,49 +2,95 @@ import MartletBytes
 import MartletEngine
 import MartletGraph
 import MartletTable
+import Synchronization
 
 /// One pass over the whole input with one plan: the graph of its tasks, round by round, and its merged result.
 struct TablePass {
-  let plan: ScanPlan
+  let pass: ScanPass
   let files: TableFiles
   let layout: PartitionLayout
   let executor: any Executor
-  let services: ScanServices
+  /// Whether the tasks run in other processes: then everything that they work on is data, and a round gives what it has made
+  /// to this process, where the results of rounds are merged and written.
+  let isRemote: Bool
   let options: RunOptions
   /// Takes written records in their order; nil for plans that write none.
   let gate: OutputGate?
 
+  private var plan: ScanPlan { pass.plan }
+
   /// What the partitions gave, merged as far as their number asks for: in the order of the input, nothing where there
   /// is no partition at all.
   func run() throws -> [ScanResult] {
-    var cursor = PartitionCursor(files.files, layout: layout, hasLimit: plan.sink.limit != nil)
+    var cursor = PartitionCursor(
+      files.files, layout: layout, hasLimit: plan.sink.limit != nil, largestRound: largestRound)
     var whole = MergeTree<ScanResult>()
+    var fetched: [ScanResult] = []
     var chain: ChainEnd?
     while true {
       let partitions = cursor.nextRound()
       if partitions.isEmpty { break }
-      let round = graph(partitions, after: chain, merging: whole)
+      let round = graph(partitions, after: chain, merging: isRemote ? MergeTree() : whole)
       let results = try executor.run(
         round.graph, outputs: round.tree.parts.map(\.erased) + [round.chain.erased], options: options)
-      whole = round.tree.map { results[$0] }
+      if isRemote {
+        fetched = try take(round.tree.parts.map { results[$0] }, behind: fetched)
+        countRound(partitions)
+      } else {
+        whole = round.tree.map { results[$0] }
+      }
       chain = results[round.chain]
       if chain!.isOver { break }
     }
-    return whole.parts
+    return isRemote ? fetched : whole.parts
   }
 
   /// How many partitions there are, as far as is known beforehand.
-  var knownPartitions: Int { plan.sink.limit == nil ? firstRound.count : 0 }
-
-  private var firstRound: [PartitionCursor.Partition] {
-    var cursor = PartitionCursor(files.files, layout: layout, hasLimit: plan.sink.limit != nil)
-    return cursor.nextRound()
+  var knownPartitions: Int {
+    if plan.sink.limit != nil { return 0 }
+    var cursor = PartitionCursor(files.files, layout: layout, hasLimit: false)
+    return cursor.nextRound().count
   }
 
   /// The graph of all partitions that are known beforehand, for drawing.
   func firstGraph() -> TaskGraph? {
-    let partitions = firstRound
+    var cursor = PartitionCursor(files.files, layout: layout, hasLimit: plan.sink.limit != nil)
+    let partitions = cursor.nextRound()
     return partitions.isEmpty ? nil : graph(partitions, after: nil, merging: MergeTree()).graph
+  }
+
+  /// How many partitions are read before their results are written here; nil where nothing is.
+  private var largestRound: Int? {
+    guard isRemote, gate != nil else { return nil }
+    return min(1024, max(8, Self.roundBytes / layout.partitionBytes))
+  }
+
+  /// What a selection writes at most, about, before it reaches the output: it lies in memory until then.
+  private static let roundBytes = 256 << 20
+
+  /// The results of a round that was made elsewhere, behind those of earlier rounds.
+  ///
+  /// Where there is more than one round, results are records, whose merge has the same result in any shape.
+  private func take(_ results: [ScanResult], behind before: [ScanResult]) throws -> [ScanResult] {
+    guard ScanResult.areMergeable(before + results, sink: plan.sink) else {
+      throw TableError(
+        .malformedData, "the workers gave results that do not belong together",
+        remedy: "run the same version of the program on all machines")
+    }
+    // Written as far as they are good, as the tasks of this process do.
+    var taken: [ScanResult] = []
+    for result in results {
+      if let failure = result.failure { throw failure }
+      taken.append(try gate?.take(result) ?? result)
+    }
+    guard gate != nil || plan.sink.limit != nil else { return before + taken }
+    return [try ScanResult.merge(before + taken, sink: plan.sink)]
+  }
+
+  private func countRound(_ partitions: [PartitionCursor.Partition]) {
+    guard let progress = pass.services.progress else { return }
+    progress.partitions.add(partitions.count, ordering: .relaxed)
+    progress.bytes.add(partitions.reduce(0) { $0 + $1.range.count }, ordering: .relaxed)
   }
 
   private struct Round {
@@ -58,34 +104,32 @@ struct TablePass {
     _ partitions: [PartitionCursor.Partition], after chain: ChainEnd?, merging merged: MergeTree<ScanResult>
   ) -> Round {
     var builder = GraphBuilder()
-    var hasher = StableHasher()
-    plan.hash(into: &hasher)
-    let planDigest = hasher.digest()
+    let shared = isRemote ? [builder.literal(pass, label: "pass").erased] : []
+    let held = isRemote ? nil : pass
     var previous = chain.map { builder.literal($0, label: "end") }
     var written: Node<ScanResult>?
-    var tree = merged.map { builder.literal($0, label: "merged before") }
+    var tree = merged.map { builder.constant($0, label: "merged before") }
+    func merge(_ parts: [Node<ScanResult>], _ builder: inout GraphBuilder) -> Node<ScanResult> {
+      builder.call(MergeScans(pass: held), on: shared + parts.map(\.erased), label: "merge")
+    }
     for partition in partitions {
-      let target = ScanTarget(
-        plan: plan, planDigest: planDigest, source: partition.file.source, file: partition.fileNumber,
-        range: partition.range, services: services)
+      let target = ScanTarget(pass: held, file: partition.fileNumber, range: partition.range)
       let scan = builder.call(
-        ScanPartition(target: target, isStartKnown: partition.isFirstOfFile), label: "scan",
+        ScanPartition(target: target, isStartKnown: partition.isFirstOfFile), on: shared, label: "scan",
         traits: TaskTraits(isSource: true, estimatedResultBytes: estimatedResultBytes(partition.range)))
       let linked = builder.call(
         LinkPartition(target: target, isFirstOfFile: partition.isFirstOfFile),
-        on: previous.map { [$0.erased, scan.erased] } ?? [scan.erased], label: "link")
+        on: shared + (previous.map { [$0.erased, scan.erased] } ?? [scan.erased]), label: "link")
       previous = builder.call(PartitionEnd(), on: [linked], label: "end")
-      if let gate {
+      if gate == nil {
+        tree.append(builder.call(LinkedResult(), on: [linked], label: "result")) { merge($0, &builder) }
+      } else if isRemote {
+        tree.appendUnmerged(builder.call(LinkedResult(), on: [linked], label: "result"))
+      } else if let gate {
         written = write(linked, after: written, through: gate, &builder)
-      } else {
-        tree.append(builder.call(LinkedResult(), on: [linked], label: "result")) {
-          builder.call(MergeScans(sink: plan.sink, planDigest: planDigest), on: $0, label: "merge")
-        }
       }
     }
-    if let written {
-      tree.append(written) { builder.call(MergeScans(sink: plan.sink, planDigest: planDigest), on: $0, label: "merge") }
-    }
+    if let written { tree.append(written) { merge($0, &builder) } }
     return Round(graph: builder.build(), tree: tree, chain: previous!)
   }
 
@@ -108,6 +152,13 @@ struct TablePass {
     let blocks = 1 << 20
     if case .stream = plan.sink { return blocks + range.count }
     return blocks
+  }
+}
+
+extension GraphBuilder {
+  /// A constant of this process, whose content is not looked at.
+  fileprivate mutating func constant<Value: Sendable>(_ value: Value, label: String) -> Node<Value> {
+    literal(value, label: label)
   }
 }
 

@@ -14,6 +14,10 @@ package struct ExecutionOptions: Sendable {
   /// not freed piece by piece.
   package var endsProcess = false
 
+  /// Where the passes over the input run: a cluster, say. Its graphs are data, made of the functions of `TableFunctions`; what
+  /// is made of merged results runs in this process. Nil for threads of this process.
+  package var executor: (any Executor)?
+
   package init() {}
 }
 

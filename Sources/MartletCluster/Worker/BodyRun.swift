@@ -92,6 +92,12 @@ final class BodyRun: @unchecked Sendable {
     return value
   }
 
+  /// It was not begun, and will not be.
+  func abandon() {
+    clearInputs()
+    task = nil
+  }
+
   /// Drops the result.
   func discard() { slot.pointee.clear() }
 
@@ -118,6 +124,8 @@ final class BodyRun: @unchecked Sendable {
     guard let task else { return }
     do throws(WorkFailure) {
       if let problem { throw .undecodable(problem) }
+      // It waited for its thread, and nobody waits for it any more.
+      if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
       let body = try WorkBody(task.work, registry)
       var state = TaskContextState(stop: stop, cancelled: cancelled, threadIndex: thread)
       let noted = limits.page?.enter(

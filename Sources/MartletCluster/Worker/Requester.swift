@@ -43,8 +43,8 @@ final class Requester: SessionOwner, @unchecked Sendable {
   private(set) var session: Session?
   private var transfers: [Transfer] = []
   private var isPumping = false
-  /// What a client was allowed to bring, by request.
-  private var accepted: [UInt32: [PutValue]] = [:]
+  /// Requests of a client that may bring data, the oldest first.
+  private var accepted: [UInt32] = []
   private var incoming: Arrival?
   private var seenBytes = 0
   private var seenAt: UInt64 = 0
@@ -204,28 +204,28 @@ final class Requester: SessionOwner, @unchecked Sendable {
 
   // MARK: Data that a client brings
 
-  func accept(_ request: UInt32, _ values: [PutValue]) { accepted[request] = values }
+  func accept(_ request: UInt32) {
+    accepted.append(request)
+    // Old ones were given up by who sent them.
+    if accepted.count > 256 { accepted.removeFirst() }
+  }
 
   func confirm(_ request: UInt32) {
-    accepted[request] = nil
+    accepted.removeAll { $0 == request }
     say(.done(request: request))
   }
 
   func room(_ session: Session, head: [UInt8], byteCount: Int) throws(ByteError) -> UnsafeMutableRawBufferPointer? {
-    // The head is that of data: its task is the place of the value in what was announced.
-    guard case .data(let request, let task, let type, let announced) = try PeerReply(portableBytes: head) else {
-      throw ByteError(offset: 0, "data behind a message that announces none")
-    }
-    guard announced == Int64(byteCount) else {
-      throw ByteError(offset: 0, "\(byteCount) bytes of data where \(announced) were announced")
-    }
+    // The head is what the request said of the value.
+    let value = try PutValue(portableBytes: head)
     // The request lies in the same read as its data: what the core wants with it is done only now.
     shell.settle()
-    guard self.session != nil, let values = accepted[request], Int(task.slot) < values.count else { return nil }
-    let digest = values[Int(task.slot)].digest
-    guard shell.core.mayReceive(id, request: request, digest, byteCount: Int64(byteCount)) else { return nil }
+    let request = accepted.first {
+      shell.core.mayReceive(id, request: $0, value.digest, byteCount: Int64(byteCount))
+    }
+    guard self.session != nil, let request else { return nil }
     let bytes = ReceivedBytes(count: byteCount)
-    incoming = Arrival(request: request, digest: digest, type: type, bytes: bytes)
+    incoming = Arrival(request: request, digest: value.digest, type: value.type, bytes: bytes)
     return bytes.room
   }
 
@@ -245,7 +245,7 @@ final class Requester: SessionOwner, @unchecked Sendable {
           arrived: value)
       case .failure(let error):
         // The rest of the request is of no use to who sent this.
-        accepted[arrival.request] = nil
+        accepted.removeAll { $0 == arrival.request }
         shell.feed(.dataRequested(id, .abandon(request: arrival.request)))
         say(.rejected(request: arrival.request, reason: "a value cannot be decoded as \(arrival.type): \(error)"))
       }

@@ -66,8 +66,11 @@ final class WorkerShell: @unchecked Sendable {
 
   var usage = ProcessUsage()
   var counters = WorkerCounters()
-  private var averageNanoseconds: Int64 = 1_000_000
+  /// Of the last bodies.
+  private var averageNanoseconds = WorkerShell.longBody
 
+  private static let longBody: Int64 = 10_000_000
+  private static let shortBody: Int64 = 200_000
   static let tickInterval = Duration.milliseconds(50)
   /// Larger values are encoded and decoded on a thread of their own.
   static let loopCodecBytes = 64 << 10
@@ -184,7 +187,7 @@ final class WorkerShell: @unchecked Sendable {
     case .sendData(let requester, let request, let values, let missing):
       requesters[requester]?.send(request, values, missing)
     case .refuseData(let requester, let request, let refusal): requesters[requester]?.refuse(request, refusal)
-    case .acceptData(let requester, let request, let values): requesters[requester]?.accept(request, values)
+    case .acceptData(let requester, let request, _): requesters[requester]?.accept(request)
     case .holdPut(_, _, _, let value), .holdReceived(_, _, _, let value):
       if let arrived { put(value, arrived) }
       arrived = nil
@@ -329,6 +332,8 @@ final class WorkerShell: @unchecked Sendable {
 
   private func takeEnds() {
     bodies.takeEnds(&ended)
+    for run in ended { averageNanoseconds += (min(run.nanoseconds, WorkerShell.longBody) - averageNanoseconds) / 8 }
+    core.ahead = ahead
     for run in ended {
       if let failure = run.failure {
         counters.failedTasks += 1
@@ -344,14 +349,37 @@ final class WorkerShell: @unchecked Sendable {
     ended.removeAll(keepingCapacity: true)
   }
 
+  /// How many bodies are handed over before a thread is free: about a millisecond's worth for each thread, when they are short.
+  private var ahead: Int {
+    guard averageNanoseconds < WorkerShell.shortBody else { return 0 }
+    // What handing over takes beside the body, measured.
+    let cost = averageNanoseconds + 5_000
+    return core.settings.threads * Int(min(128, 1_000_000 / cost))
+  }
+
+  /// Gives back what waits for threads that are busy with longer bodies than was thought.
+  private func returnStuckRuns() {
+    let stuck = bodies.withdrawStuck()
+    if stuck.isEmpty { return }
+    averageNanoseconds = WorkerShell.longBody
+    core.ahead = 0
+    for run in stuck {
+      run.abandon()
+      feed(.taskReturned(run.execution))
+    }
+  }
+
   // MARK: Time
 
   private func tick() {
     guard !isEnding else { return }
     tickTimer?.arm(after: WorkerShell.tickInterval)
     if bodies.hasEnds { takeEnds() }
+    returnStuckRuns()
     if usage.measure(at: loop.now) {
-      feed(.memory(residentBytes: usage.residentBytes, processorPercent: usage.processorPercent))
+      feed(
+        .memory(
+          residentBytes: settings.measuresProcess ? usage.residentBytes : 0, processorPercent: usage.processorPercent))
       lookForSilence()
     }
     feed(.tick)

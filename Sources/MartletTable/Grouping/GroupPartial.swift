@@ -33,6 +33,27 @@ package final class GroupPartial: @unchecked Sendable {
     residentBytes = bytes
   }
 
+  /// Groups that were written down. What their rows point to lies in `texts`.
+  init(
+    layout: StateLayout, dictionaries: [TextDictionary], rows: RowStore, nullCounts: NullCounts,
+    collections: [CollectedValues], texts: TextStore, recordCount: Int
+  ) {
+    self.layout = layout
+    keyCount = layout.spec.keyCount
+    self.dictionaries = dictionaries
+    self.rows = rows
+    self.nullCounts = nullCounts
+    self.collections = collections
+    self.texts = texts
+    retained = []
+    retainedBytes = 0
+    self.recordCount = recordCount
+    var bytes = nullCounts.residentBytes + texts.residentBytes + (keyCount > 1 ? rows.residentBytes : 0)
+    for dictionary in dictionaries { bytes += dictionary.residentBytes }
+    for values in collections { bytes += values.residentBytes }
+    residentBytes = bytes
+  }
+
   package var groupCount: Int { rows.count }
   package var spec: GroupSpec { layout.spec }
 

@@ -8,6 +8,8 @@
 /// error at the next read, since half of the result would come from the old bytes and half from the new ones.
 package final class FileSource: ByteSource {
   package let name: String
+  /// The file as it was when it was opened.
+  package let version: FileVersion
   private let descriptor: Int32
   private let bytes: Int
   private let modified: timespec
@@ -32,6 +34,9 @@ package final class FileSource: ByteSource {
     descriptor = file
     bytes = Int(status.st_size)
     modified = status.st_mtim
+    version = FileVersion(
+      name: self.name, path: absolutePath(of: path), byteCount: bytes, modifiedSeconds: Int64(modified.tv_sec),
+      modifiedNanoseconds: Int64(modified.tv_nsec))
   }
 
   deinit { close(descriptor) }
@@ -53,4 +58,12 @@ package final class FileSource: ByteSource {
     }
     return got
   }
+}
+
+/// The path without links, from the root on: what other processes of the machine, and machines with the same files, find it
+/// under.
+private func absolutePath(of path: String) -> String {
+  guard let resolved = realpath(path, nil) else { return path }
+  defer { free(resolved) }
+  return String(cString: resolved)
 }

@@ -52,3 +52,12 @@ extension TableError {
       remedy: "set TMPDIR to a directory with room for the whole input, or pass the input as a file")
   }
 }
+
+/// What this machine calls itself.
+func machineName() -> String {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+    buffer.initialize(repeating: 0)
+    guard gethostname(buffer.baseAddress!, buffer.count - 1) == 0 else { return "this machine" }
+    return String(cString: buffer.baseAddress!)
+  }
+}

@@ -14,6 +14,8 @@ package struct ScanResult: Sendable {
   package var contradictions: [SeenTypes]
   /// The sink's result; nothing after a contradiction, unless a limit had been reached before it.
   package var partial: SinkPartial?
+  /// Why there is no result, where a task gives the reason instead of throwing it: one that runs in another process.
+  package var failure: TableError?
 
   package init(begin: Int, end: Int?, contradictions: [SeenTypes]) {
     self.begin = begin
@@ -44,6 +46,7 @@ extension ScanResult {
       whole.notes.merge(part.notes)
       whole.castFailures += part.castFailures
       whole.end = part.end
+      whole.failure = whole.failure ?? part.failure
       if let partial = part.partial {
         partials.append(partial)
         missing = missing.map { max(0, $0 - partial.rowCount) }

@@ -75,10 +75,10 @@ package final class ColumnStatistics {
 /// The statistics of one column over a part of the input. Immutable.
 package final class ColumnStatisticsPartial: Sendable {
   package let type: ColumnType
-  private let recordCount: Int64
-  private let nullCount: Int64
+  let recordCount: Int64
+  let nullCount: Int64
   let values: SortedValues?
-  private let texts: TextCountsPartial?
+  let texts: TextCountsPartial?
   /// Upper bounds of the ranges that `distinctCount(shard:)` looks at.
   private let bounds: [Int64]
 

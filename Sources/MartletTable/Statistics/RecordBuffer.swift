@@ -2,12 +2,27 @@
 final class RecordBuffer {
   let columnCount: Int
   /// The length of each cell, -1 for null: `columnCount` a record.
-  private var lengths: [Int] = []
+  private(set) var lengths: [Int] = []
   /// Where each record's bytes begin.
-  private var starts: [Int] = []
-  private var bytes: [UInt8] = []
+  private(set) var starts: [Int] = []
+  private(set) var bytes: [UInt8] = []
 
   init(columnCount: Int) { self.columnCount = columnCount }
+
+  /// Records that were written down.
+  ///
+  /// - Parameter lengths: Those of all cells, one record after the other; what is not null adds up to `bytes`.
+  init(columnCount: Int, recordCount: Int, lengths: [Int], bytes: [UInt8]) {
+    self.columnCount = columnCount
+    self.lengths = lengths
+    self.bytes = bytes
+    starts.reserveCapacity(recordCount)
+    var start = 0
+    for record in 0..<recordCount {
+      starts.append(start)
+      for cell in record * columnCount..<(record + 1) * columnCount { start += max(0, lengths[cell]) }
+    }
+  }
 
   var count: Int { starts.count }
   var byteCount: Int { bytes.count }

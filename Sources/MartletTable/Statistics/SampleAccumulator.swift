@@ -4,7 +4,7 @@
 /// priorities are the sample. Partitions need to know nothing of each other, so neither their number nor their
 /// size changes what is drawn (the bottom-k sketch of Cohen and Kaplan, 2007).
 package final class SampleAccumulator {
-  private struct Candidate {
+  struct Candidate {
     var priority: UInt64
     var file: Int
     var offset: Int
@@ -16,10 +16,10 @@ package final class SampleAccumulator {
     }
   }
 
-  private let limit: Int
-  private let seed: UInt64
-  private var candidates: [Candidate] = []
-  private var records: RecordBuffer
+  let limit: Int
+  let seed: UInt64
+  private(set) var candidates: [Candidate] = []
+  private(set) var records: RecordBuffer
   /// No record with a greater priority can be in the sample.
   private var worst = UInt64.max
 
@@ -30,6 +30,14 @@ package final class SampleAccumulator {
     limit = min(count, Int.max / 4)
     self.seed = seed
     records = RecordBuffer(columnCount: columnCount)
+  }
+
+  /// Records that were written down, as the last `prune` left them.
+  init(limit: Int, seed: UInt64, records: RecordBuffer, candidates: [Candidate]) {
+    self.limit = min(limit, Int.max / 4)
+    self.seed = seed
+    self.records = records
+    self.candidates = candidates
   }
 
   package var residentBytes: Int { records.residentBytes + candidates.capacity * 32 }
@@ -105,9 +113,9 @@ package final class SampleAccumulator {
 /// A sample of a part of the input. Immutable.
 // Sendable: the accumulator is used up, nobody changes it any more.
 package final class SamplePartial: @unchecked Sendable {
-  fileprivate let accumulator: SampleAccumulator
+  let accumulator: SampleAccumulator
 
-  fileprivate init(_ accumulator: SampleAccumulator) { self.accumulator = accumulator }
+  init(_ accumulator: SampleAccumulator) { self.accumulator = accumulator }
 
   package var residentBytes: Int { accumulator.residentBytes }
   package var count: Int { accumulator.count }

@@ -17,7 +17,7 @@ package struct RecordOrder: Hashable, Sendable {
 /// behind it, so that almost every record is refused by one compare with the worst one that can still matter. Those
 /// that pass are copied; whenever twice as many as wanted wait, the worse half is dropped.
 package final class TopRecords {
-  private struct Candidate {
+  struct Candidate {
     /// 0 for a value, 1 for null.
     var isNull: UInt8
     /// The code of the first key.
@@ -25,15 +25,15 @@ package final class TopRecords {
     var record: Int
   }
 
-  private let order: RecordOrder
-  private let columnCount: Int
-  private let limit: Int
-  private let textKeys: [Int]
+  let order: RecordOrder
+  let columnCount: Int
+  let limit: Int
+  let textKeys: [Int]
   /// Output cells, then the texts of text keys.
-  private var records: RecordBuffer
+  private(set) var records: RecordBuffer
   /// Codes of all keys of each record, two words a key: null flag and code.
-  private var codes: [UInt64] = []
-  private var candidates: [Candidate] = []
+  private(set) var codes: [UInt64] = []
+  private(set) var candidates: [Candidate] = []
   private var worst: Candidate?
 
   /// - Parameters:
@@ -45,6 +45,19 @@ package final class TopRecords {
     self.limit = min(limit, Int.max / 4)
     textKeys = order.types.indices.filter { order.types[$0] == .text }
     records = RecordBuffer(columnCount: columnCount + textKeys.count)
+  }
+
+  /// Records that were written down, as the last `prune` left them.
+  init(
+    _ order: RecordOrder, columnCount: Int, limit: Int, records: RecordBuffer, codes: [UInt64], candidates: [Candidate]
+  ) {
+    self.order = order
+    self.columnCount = columnCount
+    self.limit = min(limit, Int.max / 4)
+    textKeys = order.types.indices.filter { order.types[$0] == .text }
+    self.records = records
+    self.codes = codes
+    self.candidates = candidates
   }
 
   package var residentBytes: Int { records.residentBytes + codes.capacity * 8 + candidates.capacity * 24 }
@@ -169,9 +182,9 @@ package final class TopRecords {
 /// The first records of a part of the input. Immutable.
 // Sendable: the accumulator is used up, nobody changes it any more.
 package final class TopRecordsPartial: @unchecked Sendable {
-  fileprivate let accumulator: TopRecords
+  let accumulator: TopRecords
 
-  fileprivate init(_ accumulator: TopRecords) { self.accumulator = accumulator }
+  init(_ accumulator: TopRecords) { self.accumulator = accumulator }
 
   package var residentBytes: Int { accumulator.residentBytes }
   package var count: Int { accumulator.count }

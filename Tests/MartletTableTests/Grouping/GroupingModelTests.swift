@@ -19,7 +19,7 @@ import Testing
     [.null],
   ]
 
-  private static func randomTable(_ random: inout SeededGenerator, keyCount: Int, count: Int) -> TestTable {
+  static func randomTable(_ random: inout SeededGenerator, keyCount: Int, count: Int) -> TestTable {
     let keys = (0..<keyCount).map { _ in
       let pool = keyPools.randomElement(using: &random)!
       return (0..<count).map { _ in pool.randomElement(using: &random)! }
@@ -54,7 +54,7 @@ import Testing
   }
 
   /// Every aggregate of every type that it takes.
-  private static let allAggregates: [AggregateSpec] = {
+  static let allAggregates: [AggregateSpec] = {
     let types: [ColumnType] = [.int, .double, .text, .bool, .date, .timestamp, .null]
     var all: [AggregateSpec] = [AggregateSpec(.countAll)]
     for kind in AggregateKind.allCases where kind != .countAll {

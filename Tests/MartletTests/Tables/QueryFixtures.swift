@@ -1,4 +1,5 @@
 import Glibc
+import MartletEngine
 import MartletTable
 import TestSupport
 import Testing
@@ -38,7 +39,8 @@ final class TemporaryTable {
 /// Runs a query on files.
 func run(
   _ operation: TableQuery.Operation, on files: [String], threads: Int = 2, partitionBytes: Int? = nil,
-  format: OutputFormat = .csv, memoryBytes: Int? = nil, _ change: (inout TableQuery) -> Void = { _ in }
+  format: OutputFormat = .csv, memoryBytes: Int? = nil, executor: (any Executor)? = nil,
+  progress: RunProgress = RunProgress(), _ change: (inout TableQuery) -> Void = { _ in }
 ) throws -> (text: String, notes: [String]) {
   var query = TableQuery(input: TableInput(files: files), operation: operation)
   change(&query)
@@ -46,9 +48,10 @@ func run(
   options.threads = threads
   options.partitionBytes = partitionBytes
   options.memoryBytes = memoryBytes
+  options.executor = executor
   let target = MemoryTarget()
   let report = try PlannedQuery(query, options: options)
-    .run(format: format, width: 0, output: target, progress: RunProgress(), record: false)
+    .run(format: format, width: 0, output: target, progress: progress, record: false)
   return (target.text, report.notes)
 }
 

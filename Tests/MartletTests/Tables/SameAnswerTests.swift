@@ -6,7 +6,7 @@ import Testing
 
 /// The first promise of `martlet-csv`: the same bytes for any number of threads and any partition size.
 @Suite struct SameAnswerTests {
-  private static let operations: [(TableQuery.Operation, OutputFormat)] = [
+  static let operations: [(TableQuery.Operation, OutputFormat)] = [
     (.count, .csv), (.schema, .csv), (.head(7), .json), (.tail(9), .csv), (.sample(5, seed: 3), .csv),
     (.statistics, .csv), (.frequencies(top: 4), .csv), (.select(sort: [], limit: nil), .csv),
     (.select(sort: [], limit: nil), .json), (.select(sort: [], limit: nil), .table),

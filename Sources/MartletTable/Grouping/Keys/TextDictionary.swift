@@ -43,6 +43,39 @@ final class TextDictionary {
     slots.initialize(repeating: 0, count: 1 << slotBits)
   }
 
+  /// Texts that were written down, one behind the other: frozen, nothing can be looked up or added.
+  ///
+  /// - Parameters:
+  ///   - payloadBytes: How much the owner keeps of each text; zero to begin with.
+  ///   - lengths: Those of the texts; they add up to the size of `bytes`.
+  ///   - nullID: Which text, an empty one, is null; `noID` for none.
+  init(payloadBytes: Int, lengths: [UInt32], nullID: UInt32, bytes: UnsafeRawBufferPointer) {
+    rows = RowStore(byteCount: Self.payloadOffset + payloadBytes) { _ in }
+    self.nullID = nullID
+    slotBits = -1
+    hashMask = .max
+    slots = .allocate(capacity: 0)
+    var place = 0
+    for (id, length) in lengths.enumerated() {
+      let count = Int(length)
+      if id == Int(nullID) {
+        _ = appendEntry(0, 0, 0, 0)
+      } else if count > 16 {
+        let text = UnsafeRawPointer(bytes.baseAddress! + place).assumingMemoryBound(to: UInt8.self)
+        let address = UInt64(UInt(bitPattern: texts.copy(text, count)))
+        _ = appendEntry(text.loadWord, address, length, TextHash.long(text, count))
+      } else {
+        var words = SIMD2<UInt64>()
+        withUnsafeMutableBytes(of: &words) { words in
+          words.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[place..<place + count]))
+        }
+        let (low, high) = (UInt64(littleEndian: words.x), UInt64(littleEndian: words.y))
+        _ = appendEntry(low, high, length, TextHash.short(low, high, count))
+      }
+      place += count
+    }
+  }
+
   deinit { slots.deallocate() }
 
   var count: Int { rows.count }
@@ -336,4 +369,9 @@ final class LookupScratch {
     lengths.deallocate()
     texts.deallocate()
   }
+}
+
+extension UnsafePointer<UInt8> {
+  /// The first eight bytes as they lie in an entry.
+  fileprivate var loadWord: UInt64 { UnsafeRawPointer(self).loadUnaligned(as: UInt64.self) }
 }
