@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet-csv", targets: ["martlet-csv"]),
     .executable(name: "martlet-scheduler", targets: ["martlet-scheduler"]),
+    .executable(name: "martlet-worker", targets: ["martlet-worker"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   dependencies: [],
@@ -56,6 +57,7 @@ let package = Package(
       name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
       swiftSettings: strict),
     .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
+    .executableTarget(name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
@@ -80,6 +82,9 @@ let package = Package(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
+    .executableTarget(
+      name: "cluster-program", dependencies: ["MartletCluster", "MartletProtocol", "MartletBytes"],
+      path: "Tests/ClusterProgram", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
@@ -106,7 +111,8 @@ let package = Package(
     .testTarget(
       name: "MartletClusterTests",
       dependencies: [
-        "TestSupport", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler", "MartletWorker", "MartletClient",
+        "TestSupport", "cluster-program", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler",
+        "MartletWorker", "MartletClient",
         "MartletProtocol", "MartletBytes", "MartletSystem", "MartletGraph", "MartletEngine",
       ], swiftSettings: strict),
     .testTarget(

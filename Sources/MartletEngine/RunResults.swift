@@ -28,7 +28,8 @@ public struct RunResults: Sendable {
   public let peakResultBytes: Int?
 
   /// Takes the results of `outputs` out of `slots`.
-  init(_ graph: TaskGraph, _ outputs: [AnyNode], from slots: UnsafeMutablePointer<Slot>, peakResultBytes: Int?) {
+  package init(_ graph: TaskGraph, _ outputs: [AnyNode], from slots: UnsafeMutablePointer<Slot>, peakResultBytes: Int?)
+  {
     self.graph = graph
     self.peakResultBytes = peakResultBytes
     var tasks: [UInt32] = []

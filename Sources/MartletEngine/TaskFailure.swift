@@ -15,7 +15,7 @@ public struct TaskFailure: Error, Sendable, CustomStringConvertible {
   /// How often the task was run: more than once where its trait `retry` says so, never where it could not start.
   public let attempts: Int
 
-  init(
+  package init(
     _ graph: TaskGraph, _ task: Int, _ underlying: any Error, attempts: Int, isOutput: (Int) -> Bool,
     isNeeded: (Int) -> Bool
   ) {

@@ -4,21 +4,20 @@ import MartletProtocol
 extension SchedulerCore {
   /// What is wrong with the tables; nil when all of them agree. Recomputes what the fast paths keep up to date. O(all).
   package func brokenInvariant() -> String? {
-    var processing = 0
     for number in tasks.indices where tasks[number].isUsed {
       let slot = UInt32(number)
       let task = tasks[number]
-      let name = "\(labels[task.label]) \(handle(of: slot)) in \(task.state)"
+      let name = "\(labelText(of: slot)) \(handle(of: slot)) in \(task.state)"
       if self.slot(of: task.digest) != slot { return "\(name) is not found by its key" }
-      let inputs = dependencies.rights(of: slot)
+      let inputs = self.inputs(of: slot)
       if inputs.contains(where: { !tasks[Int($0)].isUsed }) { return "\(name) depends on a forgotten task" }
-      let waiters = dependencies.lefts(of: slot).count { tasks[Int($0)].state.isActive }
+      let waiters = dependents(of: slot).count { tasks[Int($0)].state.isActive }
       if waiters != Int(task.waiters) { return "\(name) has \(waiters) waiters, \(task.waiters) were counted" }
-      let hasCopy = task.hasInline || holders.count(ofLeft: slot) > 0 || task.work == .signal
+      let hasCopy = task.hasInline || task.firstHolder != Relation.none || kinds[task.kind].work == .signal
       switch task.state {
       case .released:
         if isNeeded(slot), task.pins == 0 { return "\(name) is needed and nobody computes it" }
-        if !isNeeded(slot), task.pins == 0, dependencies.count(ofRight: slot) == 0 {
+        if !isNeeded(slot), task.pins == 0, task.firstDependent == Dependencies.none {
           return "\(name) should be forgotten"
         }
       case .waiting:
@@ -28,50 +27,58 @@ extension SchedulerCore {
       case .ready, .noWorker:
         if inputs.contains(where: { tasks[Int($0)].state != .memory }) { return "\(name) lacks an input" }
       case .processing:
-        processing += 1
-        if !workers[Int(task.worker)].isAlive { return "\(name) is on a dead worker" }
-        if assignments.rights(of: slot) != [task.worker] { return "\(name) is not among its worker's tasks" }
+        if !loads[Int(task.worker)].isAlive { return "\(name) is on a dead worker" }
+        if assignments[task.assignment].task != slot { return "\(name) is not among its worker's tasks" }
       case .memory: if !hasCopy { return "\(name) has no copy" }
       case .failed: if failures[slot] == nil { return "\(name) has no reason" }
       }
       if task.state.isActive || task.state == .memory, !isNeeded(slot) { return "\(name) is not needed" }
-      if task.state != .memory, holders.count(ofLeft: slot) > 0 || task.hasInline { return "\(name) has a copy" }
+      if task.state != .memory, task.firstHolder != Relation.none || task.hasInline { return "\(name) has a copy" }
     }
     for state in TaskState.allCases {
-      let count = tasks.count { $0.isUsed && $0.state == state }
+      let count = tasks.indices.reduce(0) { $0 + (tasks[$1].isUsed && tasks[$1].state == state ? 1 : 0) }
       let counted = stateCounts[Int(state.rawValue)]
       if count != counted { return "\(count) tasks are in \(state), \(counted) were counted" }
     }
-    if processing != processingCount { return "\(processing) tasks are processing, \(processingCount) were counted" }
+    if assignments.count != stateCounts[Int(TaskState.processing.rawValue)] {
+      return "\(assignments.count) assignments"
+    }
     var keeps = 0
     for handle in published.keys.sorted().flatMap({ published[$0] ?? [] }) where slot(of: handle) != nil { keeps += 1 }
     keeps += coordination.heldTasks.count { slot(of: $0) != nil }
-    let counted = tasks.reduce(0) { $0 + ($1.isUsed ? Int($1.keeps) : 0) }
+    let counted = self.keeps.values.reduce(0) { $0 + Int($1) }
     if keeps != counted { return "\(keeps) names and values keep tasks, \(counted) were counted" }
     return coordination.brokenInvariant() ?? brokenWorker()
   }
 
   private func brokenWorker() -> String? {
     for number in workers.indices {
-      let worker = workers[number]
+      let worker = loads[number]
+      let record = workers[number]
       let held = holders.lefts(of: UInt32(number))
-      let given = assignments.lefts(of: UInt32(number))
+      let given = assignments.tasks(of: UInt32(number))
       if !worker.isAlive, !held.isEmpty || !given.isEmpty { return "the dead worker \(number) has tasks" }
       if given.count != worker.processing {
         return "worker \(number) has \(given.count) tasks, \(worker.processing) counted"
       }
       let bytes = held.reduce(0) { $0 + tasks[Int($1)].resultBytes }
       if bytes != worker.heldBytes { return "worker \(number) holds \(bytes) bytes, \(worker.heldBytes) were counted" }
-      let booked = given.reduce(0) { $0 + tasks[Int($1)].bookedNanoseconds }
+      let booked = given.reduce(0) { $0 + assignments[tasks[Int($1)].assignment].nanoseconds }
       if booked != worker.occupancyNanoseconds { return "worker \(number) is booked wrongly" }
-      for (place, resource) in worker.resources.enumerated() {
+      if given.contains(where: { tasks[Int($0)].worker != number }) { return "worker \(number) has a stranger's task" }
+      if hungry.contains(UInt32(number)) != (worker.isOpen && worker.isHungry)
+        || idle.contains(UInt32(number)) != (worker.isOpen && given.isEmpty)
+      {
+        return "worker \(number) is in the wrong set"
+      }
+      for (place, resource) in record.resources.enumerated() {
         var used: Int64 = 0
         for slot in given {
-          for need in traits[Int(tasks[Int(slot)].traits)].resources where need.name == resource.name {
+          for need in traits(of: slot).resources where need.name == resource.name {
             used += need.amount
           }
         }
-        if used != worker.occupied[place] || used > resource.amount {
+        if used != record.occupied[place] || used > resource.amount {
           return "worker \(number): \(resource.name) is off"
         }
       }
@@ -83,16 +90,16 @@ extension SchedulerCore {
   package func leftover() -> String? {
     if taskCount > 0 {
       let some = tasks.indices.filter { tasks[$0].isUsed }.prefix(3).map {
-        "\(labels[tasks[$0].label]): \(tasks[$0].state)"
+        "\(labelText(of: UInt32($0))): \(tasks[$0].state)"
       }
       return "\(taskCount) tasks are left, such as \(some.joined(separator: ", "))"
     }
     if holders.count + wants.count + dependencies.count + assignments.count > 0 { return "a relation is not empty" }
-    if !inlines.isEmpty || inlineBytes != 0 || !failures.isEmpty || !deathsByTask.isEmpty {
+    if inlines.count != 0 || inlines.bytes != 0 || !keeps.isEmpty || !failures.isEmpty || !deathsByTask.isEmpty {
       return "a table is not empty"
     }
     if !coordination.isEmpty || !published.isEmpty { return "something is shared" }
-    if labels.count > 0 || table.count > 0 || types.count > 0 { return "names or keys are left" }
+    if labels.count > 0 || table.count > 0 || types.count > 0 || kinds.count > 0 { return "names or keys are left" }
     return nil
   }
 }

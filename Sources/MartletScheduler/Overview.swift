@@ -25,7 +25,10 @@ extension SchedulerCore {
   /// The workers that are there, by number.
   package var livingWorkers: [(id: WorkerID, record: WorkerRecord)] {
     workers.indices.compactMap { number in
-      workers[number].isAlive ? (WorkerID(rawValue: UInt32(number)), workers[number]) : nil
+      guard loads[number].isAlive else { return nil }
+      var record = workers[number]
+      record.load = loads[number]
+      return (WorkerID(rawValue: UInt32(number)), record)
     }
   }
 
@@ -33,15 +36,16 @@ extension SchedulerCore {
   package var livingClientCount: Int { clients.count(where: \.isAlive) }
 
   /// Bytes of small results that are kept here.
-  package var keptInlineBytes: Int { inlineBytes }
+  package var keptInlineBytes: Int { inlines.bytes }
 
   /// The tasks by label, those with most tasks first. Looks at every task: some 10 ms for a million.
   package func overviewByLabel() -> [LabelOverview] {
     let states = TaskState.allCases.count
     var counts: [Int] = []
     var bytes: [Int64] = []
-    for task in tasks where task.isUsed {
-      let label = Int(task.label)
+    for slot in tasks.indices where tasks[slot].isUsed {
+      let task = tasks[slot]
+      let label = Int(kinds[task.kind].label)
       while bytes.count <= label {
         counts.append(contentsOf: repeatElement(0, count: states))
         bytes.append(0)

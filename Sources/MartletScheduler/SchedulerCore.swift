@@ -66,22 +66,21 @@ package struct SchedulerSettings: Sendable {
 /// A value without any I/O: events go in, actions come out, time is part of the events. The same events give the same
 /// actions in every process. After a batch of events the shell calls `flush`, which hands out the collected assignments:
 /// one message a worker.
-package struct SchedulerCore: Sendable {
+package struct SchedulerCore: ~Copyable, Sendable {
   package let settings: SchedulerSettings
   package internal(set) var now = Timestamp(nanoseconds: 0)
 
-  var tasks: [TaskRecord] = []
+  var tasks = Table<TaskRecord>()
   var freeSlots: [UInt32] = []
   var table = DigestTable()
-  /// Left: the dependent; right: what it depends on, in the order of its arguments.
-  var dependencies = Relation()
+  var dependencies = Dependencies()
   /// Left: the task; right: the worker that holds its result.
   var holders = Relation()
   /// Left: the task; right: the client that wants it.
   var wants = Relation()
-  /// Left: the task; right: the worker that has to compute it.
-  var assignments = Relation()
+  var assignments = Assignments()
 
+  var kinds = TaskKinds()
   var labels = Names()
   var types = Names()
   var functions = Names()
@@ -91,18 +90,29 @@ package struct SchedulerCore: Sendable {
   var freeTraits: [UInt32] = []
   var statistics = LabelStatistics()
 
+  var inlines = InlineResults()
   // Only looked up by slot, never walked.
-  var inlines: [UInt32: [UInt8]] = [:]
-  var inlineBytes = 0
+  /// How many names and shared values stand for a task.
+  var keeps: [UInt32: UInt32] = [:]
   var failures: [UInt32: FailureRecord] = [:]
   var deathsByTask: [UInt32: [WorkerDeath]] = [:]
 
-  package internal(set) var workers: [WorkerRecord] = []
+  var workers: [WorkerRecord] = []
+  var livingWorkerCount = 0
+  var loads = Table<WorkerLoad>()
+  /// Open workers that have fewer tasks than they are given in any case.
+  var hungry = WorkerSet()
+  /// Open workers that would take another short task.
+  var roomy = WorkerSet()
+  /// Open workers without any task.
+  var idle = WorkerSet()
   var clients: [ClientRecord] = []
   /// Clients whose connections are lost, and whose wants still count for a while.
   var leavingClients: [ClientID] = []
   /// Ready tasks of each client.
-  var queues: [Heap<UInt64>] = []
+  var queues: [ReadyQueue] = []
+  /// Clients whose queues are not empty.
+  var queuedClients: [UInt32] = []
   /// Tasks that no worker may run now.
   var unplaceable: [UInt32] = []
   /// Attempts that are due later.
@@ -111,7 +121,13 @@ package struct SchedulerCore: Sendable {
   var openGraphs: [OpenGraph] = []
 
   var outboxes: [WorkerOutbox] = []
+  /// Workers whose outboxes are not empty.
+  var listedWorkers: [UInt32] = []
   var finishedForClients: [[FinishedResult]] = []
+  /// Clients that have results in `finishedForClients`.
+  var listedClients: [UInt32] = []
+  /// Clients that have released results that they are not told of yet, perhaps.
+  var forgetfulClients: [UInt32] = []
   /// Tasks that somebody has stopped to need, until they are looked at.
   var unneeded: [UInt32] = []
   var isSettling = false
@@ -122,8 +138,8 @@ package struct SchedulerCore: Sendable {
   var failedForClients: [(client: ClientID, task: TaskHandle, failure: FailureRecord)] = []
   var recomputing: [(client: ClientID, task: TaskHandle)] = []
   /// Where a look at all workers began last, so that a bounded look sees all of them in turn.
-  var cursor = 0
-  var processingCount = 0
+  var cursor: UInt32 = 0
+  var placing = Placing()
   /// What clients and tasks share by name.
   var coordination: Coordination
   // Only looked up by name; sorted where it is listed.
@@ -163,6 +179,10 @@ package struct SchedulerCore: Sendable {
     var isRefused = false
   }
 
+  deinit {
+    for slot in tasks.indices where tasks[slot].isUsed { tasks[slot].arguments.forget() }
+  }
+
   /// A scheduler without workers and clients.
   package init(settings: SchedulerSettings = SchedulerSettings()) {
     self.settings = settings
@@ -187,8 +207,12 @@ package struct SchedulerCore: Sendable {
 
   /// Hands out what was collected since the last flush.
   package mutating func flush(_ actions: inout [SchedulerAction]) {
-    for (number, box) in outboxes.enumerated() where !box.isEmpty {
-      let worker = WorkerID(rawValue: UInt32(number))
+    listedWorkers.sort()
+    for number in listedWorkers {
+      loads[Int(number)].isListed = false
+      let worker = WorkerID(rawValue: number)
+      let box = outboxes[Int(number)]
+      outboxes[Int(number)] = WorkerOutbox()
       // Names before anything that uses them.
       if !box.named.isEmpty { actions.append(.tellWorker(worker, .named(box.named))) }
       // A release before a fetch or an assignment that may bring the same result back.
@@ -196,12 +220,21 @@ package struct SchedulerCore: Sendable {
       if !box.release.isEmpty { actions.append(.tellWorker(worker, .release(box.release))) }
       if !box.fetch.isEmpty { actions.append(.tellWorker(worker, .fetch(box.fetch))) }
       if !box.compute.isEmpty { actions.append(.tellWorker(worker, .compute(box.compute))) }
-      outboxes[number] = WorkerOutbox()
     }
-    for (number, results) in finishedForClients.enumerated() where !results.isEmpty {
-      actions.append(.tellClient(ClientID(rawValue: UInt32(number)), .finished(results)))
-      finishedForClients[number] = []
+    listedWorkers.removeAll(keepingCapacity: true)
+    for number in forgetfulClients {
+      finishedForClients[Int(number)] = finishedForClients[Int(number)].filter { result in
+        slot(of: result.task).map { isWanted($0, by: ClientID(rawValue: number)) } ?? false
+      }
     }
+    forgetfulClients.removeAll(keepingCapacity: true)
+    listedClients.sort()
+    for number in listedClients where !finishedForClients[Int(number)].isEmpty {
+      actions.append(.tellClient(ClientID(rawValue: number), .finished(finishedForClients[Int(number)])))
+      finishedForClients[Int(number)] = []
+    }
+    listedClients.removeAll(keepingCapacity: true)
+    if recomputing.isEmpty, failedForClients.isEmpty { return }
     recomputing.removeAll { !clients[Int($0.client.rawValue)].isAlive }
     failedForClients.removeAll { !clients[Int($0.client.rawValue)].isAlive }
     for news in recomputing { actions.append(.tellClient(news.client, .recomputing([news.task]))) }
@@ -226,7 +259,76 @@ package struct SchedulerCore: Sendable {
 
   /// Whether somebody wants the result, or a task that will run.
   func isNeeded(_ slot: UInt32) -> Bool {
-    tasks[Int(slot)].waiters > 0 || tasks[Int(slot)].keeps > 0 || wants.count(ofLeft: slot) > 0
+    tasks[Int(slot)].waiters > 0 || tasks[Int(slot)].firstWant != Relation.none || tasks[Int(slot)].isKept
+  }
+
+  /// The outbox of a worker, who is told at the next flush what is put in it.
+  @inline(__always)
+  mutating func list(_ worker: Int) {
+    if loads[worker].isListed { return }
+    loads[worker].isListed = true
+    listedWorkers.append(UInt32(worker))
+  }
+
+  mutating func tellRelease(_ worker: Int, _ task: TaskHandle) {
+    list(worker)
+    outboxes[worker].release.append(task)
+  }
+
+  /// Whether a worker holds a task's result.
+  func isHeld(_ slot: UInt32, by worker: UInt32) -> Bool {
+    holders.contains(worker, from: tasks[Int(slot)].firstHolder)
+  }
+
+  /// Whether a client wants a task's result.
+  func isWanted(_ slot: UInt32, by client: ClientID) -> Bool {
+    wants.contains(client.rawValue, from: tasks[Int(slot)].firstWant)
+  }
+
+  /// A client wants a task's result, if it does not already.
+  mutating func addWant(_ slot: UInt32, _ client: ClientID) {
+    if isWanted(slot, by: client) { return }
+    wants.add(slot, client.rawValue, first: &tasks[Int(slot)].firstWant)
+  }
+
+  func label(of slot: UInt32) -> UInt32 { kinds[tasks[Int(slot)].kind].label }
+
+  func labelText(of slot: UInt32) -> String { labels[label(of: slot)] }
+
+  func traits(of slot: UInt32) -> WorkTraits { traits[Int(kinds[tasks[Int(slot)].kind].traits)] }
+
+  /// The name of the type of a result in memory.
+  func typeName(of slot: UInt32) -> String {
+    let number = tasks[Int(slot)].resultType
+    return number == Names.none ? "" : types[number]
+  }
+
+  /// The inputs of a task, in their order.
+  func inputs(of slot: UInt32) -> [UInt32] {
+    var found: [UInt32] = []
+    var edge = tasks[Int(slot)].firstInput
+    while edge != Dependencies.none {
+      found.append(dependencies[edge].input)
+      edge = dependencies[edge].nextInput
+    }
+    return found
+  }
+
+  /// The tasks that need a task.
+  func dependents(of slot: UInt32) -> [UInt32] {
+    var found: [UInt32] = []
+    var edge = tasks[Int(slot)].firstDependent
+    while edge != Dependencies.none {
+      found.append(dependencies[edge].dependent)
+      edge = dependencies[edge].nextDependent
+    }
+    return found
+  }
+
+  /// Whether exactly one worker holds a result.
+  func hasOneHolder(_ slot: UInt32) -> Bool {
+    let first = tasks[Int(slot)].firstHolder
+    return first != Relation.none && holders.nextOfLeft(first) == Relation.none
   }
 
   /// The number of tasks that are known.

@@ -4,7 +4,7 @@ import MartletProtocol
 /// What happened to tasks, the latest of it, in a ring of fixed size: so that a stuck task can tell how it got there.
 struct Story {
   /// A transition, or an event that changed none.
-  struct Entry {
+  struct Entry: BitwiseCopyable {
     var digest = Digest128(low: 0, high: 0)
     var time = Timestamp(nanoseconds: 0)
     var from = TaskState.released
@@ -15,7 +15,7 @@ struct Story {
   }
 
   /// What made it happen.
-  enum Cause: UInt8 {
+  enum Cause: UInt8, BitwiseCopyable {
     case client, assigned, finished, failed, inputReady, inputLost, workerLost, retryDue, stolen, resultDropped,
       cancelled
     case clientGone, noWorkerLeft, workerCame, watchdog
@@ -28,6 +28,7 @@ struct Story {
   init(capacity: Int) { self.capacity = capacity }
 
   mutating func note(_ entry: Entry) {
+    if capacity == 0 { return }
     if ring.count < capacity { ring.append(entry) } else { ring[next] = entry }
     next = next + 1 == capacity ? 0 : next + 1
   }

@@ -9,7 +9,7 @@ import MartletWorker
 /// After every event all tables are recomputed. At the end every client has what a sequential program would have given, or the
 /// failure that it would have met; nothing is left in any table; no more was computed than there are tasks, repetitions and
 /// recorded losses.
-package struct Simulation: Sendable {
+package struct Simulation: ~Copyable, Sendable {
   let seed: UInt64
   let options: SimulationOptions
   var chance: SimulatedChance

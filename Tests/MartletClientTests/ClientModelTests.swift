@@ -31,7 +31,7 @@ import Testing
   }
 
   /// A program that has handles.
-  private struct Program {
+  private struct Program: ~Copyable {
     var session: ModelSession
     var random: SeededGenerator
     /// Handles by job.
@@ -238,7 +238,7 @@ import Testing
           let future = program.session.client.slot(of: known.future).map { program.session.client.futures[Int($0)] }
           let task = future.flatMap(\.task).flatMap { program.session.scheduler.slot(of: $0) }
           let state = task.map { program.session.scheduler.tasks[Int($0)] }
-          let wants = task.map { program.session.scheduler.wants.rights(of: $0) }
+          let wants = state.map { program.session.scheduler.wants.rights(from: $0.firstWant) }
           let story = program.session.scheduler.story(of: ModelSession.digest(job))
           return "job \(job): \(future as Any) \(state as Any) wanted by \(wants as Any)\n\(story)"
         }
@@ -248,24 +248,23 @@ import Testing
     }
   }
 
-  private func check(_ program: Program) throws {
-    let session = program.session
-    if let reason = session.lostReason { throw Broken(description: "the session was lost: \(reason)") }
-    if session.valueFailures > 0 { throw Broken(description: "a value was not fetched") }
+  private func check(_ program: borrowing Program) throws {
+    if let reason = program.session.lostReason { throw Broken(description: "the session was lost: \(reason)") }
+    if program.session.valueFailures > 0 { throw Broken(description: "a value was not fetched") }
     for (job, known) in program.handles {
-      if let failure = session.failures[known.future] {
-        let isRight = session.failing[job] ? failure.kind == .threw : failure.kind == .cancelled
+      if let failure = program.session.failures[known.future] {
+        let isRight = program.session.failing[job] ? failure.kind == .threw : failure.kind == .cancelled
         if !isRight, !program.cancelled.contains(job) { throw Broken(description: "job \(job): \(failure)") }
-      } else if session.failing[job] {
+      } else if program.session.failing[job] {
         throw Broken(description: "job \(job) should fail")
-      } else if session.values[known.future] != session.expected[job] {
+      } else if program.session.values[known.future] != program.session.expected[job] {
         throw Broken(description: "job \(job) has a wrong value")
       }
     }
     for (id, list) in program.gathers {
-      switch session.answers[id] {
+      switch program.session.answers[id] {
       case .gathered?:
-        if list.contains(where: { session.failing[$0] }) {
+        if list.contains(where: { program.session.failing[$0] }) {
           throw Broken(description: "a gather has gathered a failure")
         }
       case .failed?: break

@@ -9,7 +9,7 @@ struct Broken: Error, CustomStringConvertible { let description: String }
 
 /// A client's core that talks to a scheduler's core, with workers as simple as they can be, over connections that keep
 /// their order, delay, and break. Time is a queue of deliveries.
-struct ModelSession {
+struct ModelSession: ~Copyable {
   /// A task: its number is its value's seed, its inputs are earlier tasks.
   struct Job {
     var inputs: [Int] = []

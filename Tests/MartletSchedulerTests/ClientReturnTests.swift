@@ -21,11 +21,15 @@ import Testing
     return actions
   }
 
-  /// A scheduler with a worker that has computed the one task of the first client.
-  private func finishedCore() -> (core: SchedulerCore, task: TaskHandle) {
+  /// A scheduler that keeps for a while what lost clients wanted.
+  private func graciousCore() -> SchedulerCore {
     var settings = SchedulerSettings()
     settings.clientGraceNanoseconds = 1000
-    var core = SchedulerCore(settings: settings)
+    return SchedulerCore(settings: settings)
+  }
+
+  /// Has a worker compute the one task of the first client.
+  private func finish(in core: inout SchedulerCore) -> TaskHandle {
     var piece = Submission(graph: 1, isLast: true)
     piece.functions = [FunctionName(name: "f", version: 1)]
     piece.labels = ["a"]
@@ -40,11 +44,12 @@ import Testing
     let actions = feed(&core, [.workerSaid(worker, .finished([end]))], at: 1)
     let result = FinishedResult(task: task, type: "T", byteCount: 5000, inline: nil, holders: ["a:1"])
     #expect(actions == [.tellClient(one, .finished([result]))])
-    return (core, task)
+    return task
   }
 
   @Test func `what a lost client wanted is kept for a while, and named to it when it is back`() {
-    var (core, task) = finishedCore()
+    var core = graciousCore()
+    let task = finish(in: &core)
     #expect(feed(&core, [.clientLost(one), .tick], at: 900) == [])
     #expect(core.taskCount == 1)
     let other = Digest128(low: 3, high: 4)
@@ -64,14 +69,16 @@ import Testing
   }
 
   @Test func `nobody comes back: the results are dropped after the grace`() {
-    var (core, task) = finishedCore()
+    var core = graciousCore()
+    let task = finish(in: &core)
     _ = feed(&core, [.clientLost(one)], at: 900)
     #expect(feed(&core, [.tick], at: 1900) == [.tellWorker(worker, .release([task]))])
     #expect(core.leftover() == nil)
   }
 
   @Test func `a goodbye drops at once`() {
-    var (core, task) = finishedCore()
+    var core = graciousCore()
+    let task = finish(in: &core)
     #expect(
       feed(&core, [.clientSaid(one, .goodbye)], at: 900) == [.closeClient(one), .tellWorker(worker, .release([task]))])
     #expect(core.leftover() == nil)
@@ -98,7 +105,8 @@ import Testing
   }
 
   @Test func `a result that its only holder misses is computed again`() {
-    var (core, task) = finishedCore()
+    var core = graciousCore()
+    let task = finish(in: &core)
     #expect(feed(&core, [.clientSaid(one, .missing([task], from: "nobody:1"))], at: 2) == [])
     let actions = feed(&core, [.clientSaid(one, .missing([task], from: "a:1"))], at: 2)
     #expect(actions.contains(.tellClient(one, .recomputing([task]))))

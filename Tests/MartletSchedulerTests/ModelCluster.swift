@@ -7,7 +7,7 @@ import TestSupport
 /// A scheduler's core with workers and clients that are as simple as they can be: a worker runs what it is given, one task a
 /// thread, and gets inputs from where it is told, if they are there. Time is a queue of deliveries; connections keep their
 /// order, and everything else may come in any order.
-struct ModelCluster {
+struct ModelCluster: ~Copyable {
   /// A task: its number is its value's seed, its inputs are earlier tasks.
   struct Job {
     var inputs: [Int]

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct `Results that outlive who asked for them` {
   /// A scheduler with one worker that does at once what it is told.
-  struct Cluster {
+  struct Cluster: ~Copyable {
     var core = SchedulerCore()
     /// What each client was told.
     var told: [[SchedulerToClient]] = [[], [], []]

@@ -78,7 +78,7 @@ package struct Log: Sendable {
   }
 
   /// Now, in UTC, with milliseconds.
-  private static func time() -> String {
+  static func time() -> String {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     var parts = tm()

@@ -131,6 +131,29 @@ package struct CommandLineOptions: Sendable {
     return .nanoseconds(Int64(number * factor * 1e9))
   }
 
+  /// A number of bytes such as `512MB` or `4GiB`; a number alone is bytes. Nil where the option is not there.
+  package func size(_ name: String) throws(UsageError) -> Int64? {
+    guard let text = values[name] else { return nil }
+    let digits = text.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+    let factor: Double? =
+      switch text.dropFirst(digits.count).lowercased() {
+      case "", "b": 1
+      case "k", "kb": 1e3
+      case "m", "mb": 1e6
+      case "g", "gb": 1e9
+      case "t", "tb": 1e12
+      case "kib": 1024
+      case "mib": 1_048_576
+      case "gib": 1_073_741_824
+      case "tib": 1_099_511_627_776
+      default: nil
+      }
+    guard let factor, let number = Double(digits), number > 0, number * factor < 1e18 else {
+      throw UsageError("--\(name) takes a size, not '\(text)'", remedy: "write --\(name) 4GiB")
+    }
+    return Int64(number * factor)
+  }
+
   /// One of some words; nil where the option is not there.
   package func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, of type: Choice.Type

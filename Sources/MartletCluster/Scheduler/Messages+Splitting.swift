@@ -40,7 +40,7 @@ extension SchedulerToWorker {
 }
 
 extension Array {
-  fileprivate var halves: ([Element], [Element])? {
+  var halves: ([Element], [Element])? {
     count < 2 ? nil : (Array(self[..<(count / 2)]), Array(self[(count / 2)...]))
   }
 }

@@ -53,7 +53,9 @@ package struct SchedulerServerSettings: Sendable {
   var session: SessionSettings {
     // A scheduler runs no functions.
     let none = Digest128(low: 0, high: 0)
-    let hello = Hello(role: .scheduler, registry: none, nonce: [], product: MartletVersion.current)
+    var hello = Hello(role: .scheduler, registry: none, nonce: [], product: MartletVersion.current)
+    // Who comes back learns whether it is the same process that knows its handles.
+    hello.cluster = Digest128(low: core.epoch, high: 0)
     var session = SessionSettings(hello: hello, accepting: [.client, .worker], secret: secret)
     session.handshakeLimit = handshakeLimit
     session.outputLimitBytes = outputLimitBytes

@@ -5,10 +5,11 @@ import MartletScheduler
 /// What operators are told of the core's tables, as JSON.
 enum StatusPage {
   /// The workers that are there.
-  static func workers(_ core: SchedulerCore, now: Timestamp) -> String {
+  static func workers(_ core: borrowing SchedulerCore, now: Timestamp) -> String {
+    let workers = core.livingWorkers
     var json = JSONWriter()
     json.array { json in
-      for (id, worker) in core.livingWorkers {
+      for (id, worker) in workers {
         json.object { json in
           json.field("id", id.rawValue)
           json.field("name", worker.name)
@@ -40,13 +41,15 @@ enum StatusPage {
   }
 
   /// Tasks by state, and by label and state: the thousand labels with most tasks.
-  static func tasks(_ core: SchedulerCore) -> String {
+  static func tasks(_ core: borrowing SchedulerCore) -> String {
     let labels = core.overviewByLabel()
+    let total = core.taskCount
+    let counts = TaskState.allCases.map { core.count($0) }
     var json = JSONWriter()
     json.object { json in
-      json.field("total", core.taskCount)
+      json.field("total", total)
       json.object("states") { json in
-        for state in TaskState.allCases { json.field(state.name, core.count(state)) }
+        for state in TaskState.allCases { json.field(state.name, counts[Int(state.rawValue)]) }
       }
       json.field("label_count", labels.count)
       json.array("labels") { json in
@@ -68,7 +71,7 @@ enum StatusPage {
   }
 
   /// What happened to a task; nil when nothing is remembered.
-  static func story(_ core: SchedulerCore, of key: Digest128) -> String? {
+  static func story(_ core: borrowing SchedulerCore, of key: Digest128) -> String? {
     let lines = core.story(of: key)
     if lines.isEmpty { return nil }
     var json = JSONWriter()

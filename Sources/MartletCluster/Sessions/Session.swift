@@ -80,6 +80,9 @@ package final class Session: @unchecked Sendable {
   /// Where the other side is, as text.
   package var peer: String { connection?.peer ?? "nobody" }
 
+  /// This side's address, while there is a connection.
+  package var localAddress: SocketAddress? { connection?.localAddress }
+
   /// Bytes received and sent so far.
   package var receivedBytes: Int { connection?.receivedBytes ?? 0 }
   package var sentBytes: Int { connection?.sentBytes ?? 0 }

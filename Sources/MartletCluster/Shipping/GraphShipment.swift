@@ -1,4 +1,5 @@
 package import MartletBytes
+package import MartletEngine
 package import MartletGraph
 package import MartletProtocol
 
@@ -15,7 +16,7 @@ package struct GraphShipment {
   /// For each wanted task its place among the handles that the scheduler answers with.
   package private(set) var wantedPlaces: [Int]
   /// The number of tasks that are sent.
-  package let count: Int
+  package private(set) var count: Int
 
   private let graph: TaskGraph
   private let number: UInt32
@@ -38,6 +39,11 @@ package struct GraphShipment {
   private static let unneeded = UInt32.max
   private static let needed = UInt32.max - 1
   private static let wantedMark = UInt32.max - 2
+  /// A result that the cluster has already: it is named, not sent.
+  private static let elsewhere = UInt32.max - 3
+
+  /// What keeps the results alive that the graph needs and the cluster has already.
+  package private(set) var references: [AnyObject] = []
 
   /// - Parameters:
   ///   - number: The client's number of the graph.
@@ -71,10 +77,39 @@ package struct GraphShipment {
       let id = TaskID(rawValue: UInt32(task))
       switch graph.kind(of: id) {
       case .closure, .asynchronous: throw .closure(id, of: graph)
-      case .call: _ = try function(id)
+      case .call:
+        guard let reference = try function(id, orReference: true).reference else { break }
+        references.append(reference.holder)
+        types[task] = try type(of: reference, id)
+        if places[task] == GraphShipment.needed {
+          places[task] = GraphShipment.elsewhere
+          digests[task] = reference.digest
+          self.count -= 1
+        }
       case .literal, .gather, .alias, .signal: break
       }
     }
+  }
+
+  /// What the cluster has already, as a type.
+  private func type(
+    of reference: any ShippedReference, _ task: TaskID
+  ) throws(ShippingError) -> PortableValueType {
+    let name = reference.resultType.portableTypeName
+    guard let type = registry.valueType(named: name) else { throw .unknownType(task, of: graph, name) }
+    return type
+  }
+
+  /// The type of the result of a task that was sent.
+  package func type(of task: TaskID) -> PortableValueType? { types[task.index] }
+
+  /// The failure of the task with this key, as a run in this process has it.
+  package func failure(_ key: Digest128, _ error: any Error, attempts: Int, outputs: [TaskID]) -> TaskFailure {
+    let isSent = { (task: Int) in places[task] != GraphShipment.unneeded }
+    let place = (0..<graph.count).first { isSent($0) && digests[$0] == key } ?? outputs.first?.index ?? 0
+    return TaskFailure(
+      graph, place, error, attempts: attempts, isOutput: { task in outputs.contains { $0.index == task } },
+      isNeeded: isSent)
   }
 
   /// All messages.
@@ -98,7 +133,8 @@ package struct GraphShipment {
     var piece = PieceWriter(graph: number, labelCount: graph.labelCount, first: shipped)
     while rank < graph.count {
       let task = Int(graph.order[rank])
-      if places[task] != GraphShipment.unneeded, try !add(task, to: &piece) { return piece.submission }
+      let isSent = places[task] != GraphShipment.unneeded && places[task] != GraphShipment.elsewhere
+      if isSent, try !add(task, to: &piece) { return piece.submission }
       rank += 1
     }
     isDone = true
@@ -116,6 +152,9 @@ package struct GraphShipment {
   /// Adds a task; false when the piece has no room for it.
   private mutating func add(_ task: Int, to piece: inout PieceWriter) throws(ShippingError) -> Bool {
     let id = TaskID(rawValue: UInt32(task))
+    if graph.kind(of: id) == .call, let reference = try function(id, orReference: true).reference {
+      return addAlias(of: reference, task, to: &piece)
+    }
     let edges = Int(graph.dependencyStarts[task])..<Int(graph.dependencyStarts[task + 1])
     var inputs = edges.count
     while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
@@ -137,7 +176,8 @@ package struct GraphShipment {
     for edge in edges {
       let input = Int(graph.dependencies[edge])
       let place = places[input]
-      dependencies.append(place >= piece.first ? .back(shipped - place) : .known(digests[input]))
+      let isHere = place >= piece.first && place != GraphShipment.elsewhere
+      dependencies.append(isHere ? .back(shipped - place) : .known(digests[input]))
     }
     let digest = digest(of: id, work, edges)
     digests[task] = digest
@@ -146,6 +186,11 @@ package struct GraphShipment {
       SubmittedTask(
         digest: digest, label: piece.number(label: label, graph), traits: piece.number(traits: traits),
         work: piece.work(work), dependencies: dependencies, orderOnlyCount: UInt32(edges.count - inputs)))
+    finish(task, &piece)
+    return true
+  }
+
+  private mutating func finish(_ task: Int, _ piece: inout PieceWriter) {
     if places[task] == GraphShipment.wantedMark {
       piece.submission.wanted.append(shipped - piece.first)
       wantedOrder[shipped] = answered
@@ -153,6 +198,24 @@ package struct GraphShipment {
     }
     places[task] = shipped
     shipped += 1
+  }
+
+  /// A result that the cluster has, asked for as a result of this graph: another name for it.
+  private mutating func addAlias(of reference: any ShippedReference, _ task: Int, to piece: inout PieceWriter) -> Bool {
+    let label = graph.labelNumbers[task]
+    let bytes = PieceWriter.leastTaskBytes + 17 + piece.newBytes(label: label, graph)
+    if !piece.submission.tasks.isEmpty, piece.bytes + bytes > pieceBytes { return false }
+    piece.bytes += bytes
+    var hasher = StableHasher()
+    hasher.combine("martlet.alias")
+    hasher.combine(1)
+    hasher.combine(reference.digest)
+    digests[task] = hasher.digest()
+    piece.submission.tasks.append(
+      SubmittedTask(
+        digest: digests[task], label: piece.number(label: label, graph), work: .alias,
+        dependencies: [.known(reference.digest)]))
+    finish(task, &piece)
     return true
   }
 
@@ -163,9 +226,21 @@ package struct GraphShipment {
   // What a task is made of.
 
   private func function(_ task: TaskID) throws(ShippingError) -> (any TaskFunction, RegisteredFunction) {
+    let found = try function(task, orReference: false)
+    guard let function = found.function, let registered = found.registered else { throw .closure(task, of: graph) }
+    return (function, registered)
+  }
+
+  /// The function that a task calls, or, where that may be, the result that it stands for.
+  private func function(
+    _ task: TaskID, orReference: Bool
+  ) throws(ShippingError) -> (
+    function: (any TaskFunction)?, registered: RegisteredFunction?, reference: (any ShippedReference)?
+  ) {
     switch graph.content(of: task) {
     case .call(let function):
-      if let registered = registry.function(of: type(of: function)) { return (function, registered) }
+      if let registered = registry.function(of: Swift.type(of: function)) { return (function, registered, nil) }
+      if orReference, let reference = function as? any ShippedReference { return (nil, nil, reference) }
       throw function is any PortableTaskFunction
         ? .notRegistered(task, of: graph, function) : .notPortable(task, of: graph, function)
     case .fused: throw .fused(task, of: graph)

@@ -1,4 +1,4 @@
-import MartletGraph
+package import MartletGraph
 import MartletSystem
 
 /// Collects the events of runs, from all threads, into memory that is bounded; progress, traces and profiles read it.
@@ -48,7 +48,7 @@ public final class EventLog: @unchecked Sendable {
   }
 
   /// Carries out a run that writes to this log: tells the observer, and makes the log that of the scope.
-  func observing<Result>(
+  package func observing<Result>(
     _ graph: TaskGraph, outputs: [AnyNode], threads: Int, _ body: () throws -> Result
   ) throws -> Result {
     guard let observer else { return try EventLog.$current.withValue(self, operation: body) }

@@ -36,6 +36,10 @@ package class PortableValueType: @unchecked Sendable {
   /// What the value takes in memory, in bytes, the slot included.
   package func residentBytes(of slot: Slot) -> Int { MemoryLayout<Slot>.size + slot.residentBytes }
 
+  /// Whether `residentBytes` counts all that values refer to. Others take about what their bytes take, which only writing
+  /// them tells.
+  package var knowsSize: Bool { true }
+
   /// The value in `slot` as bytes of its own.
   ///
   /// - Throws: `ByteError` when it cannot be written.
@@ -88,6 +92,10 @@ package final class PortableValueTypeOf<Value: PortableValue>: PortableValueType
   }
 
   package override var array: PortableValueType? { PortableValueTypeOf<[Value]>() }
+
+  private let isExact = MartletGraph.knowsSize(Value.self)
+
+  package override var knowsSize: Bool { isExact }
 
   package override func residentBytes(of slot: Slot) -> Int {
     if isSized { return super.residentBytes(of: slot) }

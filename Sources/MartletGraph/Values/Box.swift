@@ -33,6 +33,18 @@ package final class Box<Value: Sendable>: AnyBox, @unchecked Sendable {
 package protocol MemorySized {
   /// Bytes of memory.
   var residentBytes: Int { get }
+  /// Whether all that values of the type refer to is counted.
+  static var knowsItsSize: Bool { get }
+}
+
+extension MemorySized {
+  /// True unless the type says otherwise.
+  package static var knowsItsSize: Bool { true }
+}
+
+/// Whether values of a type refer to nothing, or count what they refer to.
+package func knowsSize<Value>(_ type: Value.Type) -> Bool {
+  _isPOD(type) || (type as? any MemorySized.Type)?.knowsItsSize ?? false
 }
 
 extension Array: MemorySized {
@@ -42,6 +54,9 @@ extension Array: MemorySized {
     guard Element.self is any MemorySized.Type else { return own }
     return reduce(own) { $0 + (($1 as? any MemorySized)?.residentBytes ?? 0) }
   }
+
+  /// As that of the elements.
+  package static var knowsItsSize: Bool { knowsSize(Element.self) }
 }
 
 extension String: MemorySized {
@@ -52,6 +67,9 @@ extension String: MemorySized {
 extension Optional: MemorySized where Wrapped: MemorySized {
   /// That of the value.
   package var residentBytes: Int { map { $0.residentBytes + 1 } ?? MemoryLayout<Self>.size }
+
+  /// As that of the value.
+  package static var knowsItsSize: Bool { knowsSize(Wrapped.self) }
 }
 
 extension Dictionary: MemorySized {
@@ -63,4 +81,7 @@ extension Dictionary: MemorySized {
       $0 + (($1.key as? any MemorySized)?.residentBytes ?? 0) + (($1.value as? any MemorySized)?.residentBytes ?? 0)
     }
   }
+
+  /// As that of keys and values.
+  package static var knowsItsSize: Bool { knowsSize(Key.self) && knowsSize(Value.self) }
 }

@@ -59,22 +59,25 @@ extension SchedulerCore {
   /// Keeps a task's result whoever else wants it; computes it if nobody has yet.
   mutating func keep(_ task: TaskHandle) {
     guard let slot = slot(of: task) else { return }
-    tasks[Int(slot)].keeps += 1
+    keeps[slot, default: 0] += 1
+    tasks[Int(slot)].isKept = true
     if tasks[Int(slot)].state == .released { request(slot, .client) }
   }
 
   /// The opposite of `keep`.
   mutating func letGo(_ task: TaskHandle) {
     guard let slot = slot(of: task) else { return }
-    tasks[Int(slot)].keeps -= 1
+    let count = (keeps[slot] ?? 1) - 1
+    keeps[slot] = count == 0 ? nil : count
+    tasks[Int(slot)].isKept = count > 0
     unneeded.append(slot)
     settleUnneeded()
   }
 
   /// A client wants a task that is known: it is told of its result as if it had submitted it.
   mutating func want(_ task: TaskHandle, for client: ClientID) {
-    guard let slot = slot(of: task), !wants.contains(slot, client.rawValue) else { return }
-    wants.add(slot, client.rawValue)
+    guard let slot = slot(of: task), !isWanted(slot, by: client) else { return }
+    addWant(slot, client)
     switch tasks[Int(slot)].state {
     case .released: request(slot, .client)
     case .memory: tell(client, slot)

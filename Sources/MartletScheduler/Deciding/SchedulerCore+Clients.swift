@@ -7,7 +7,7 @@ extension SchedulerCore {
       // A newcomer starts level with who was served least, not with a claim on all the past.
       let least = clients.filter(\.isAlive).map(\.servedNanoseconds).min() ?? 0
       clients.append(ClientRecord(isAlive: false, lastHeard: now, servedNanoseconds: least))
-      queues.append(Heap())
+      queues.append(ReadyQueue())
       finishedForClients.append([])
     }
     clients[Int(client.rawValue)].isAlive = true
@@ -35,9 +35,11 @@ extension SchedulerCore {
       coordinate(operation, of: .client(client), request: request, &actions)
     case .want(let request, let digests): want(digests, by: client, request, &actions)
     case .missing(let handles, let address):
-      guard let worker = workers.firstIndex(where: { $0.isAlive && $0.address == address }) else { break }
+      guard let worker = workers.indices.first(where: { loads[$0].isAlive && workers[$0].address == address }) else {
+        break
+      }
       for handle in handles {
-        guard let slot = slot(of: handle), wants.contains(slot, client.rawValue) else { continue }
+        guard let slot = slot(of: handle), isWanted(slot, by: client) else { continue }
         notFound(slot, at: UInt32(worker))
       }
     case .heartbeat: actions.append(.tellClient(client, .heartbeat))
@@ -70,8 +72,9 @@ extension SchedulerCore {
   /// Gives up what only this client wanted.
   private mutating func dropWants(of client: ClientID) {
     while case let pair = wants.first(ofRight: client.rawValue), pair != Relation.none {
-      unneeded.append(wants.left(pair))
-      wants.remove(pair: pair)
+      let slot = wants.left(pair)
+      wants.remove(client.rawValue, first: &tasks[Int(slot)].firstWant)
+      unneeded.append(slot)
     }
     settleUnneeded()
   }
@@ -89,7 +92,7 @@ extension SchedulerCore {
     _ digests: [Digest128], by client: ClientID, _ request: UInt32, _ actions: inout [SchedulerAction]
   ) {
     let slots = digests.compactMap { slot(of: $0) }
-    for slot in slots where !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
+    for slot in slots { addWant(slot, client) }
     let named = slots.map { NamedTask(task: handle(of: $0), digest: tasks[Int($0)].digest) }
     actions.append(.tellClient(client, .named(request: request, tasks: named)))
     see(to: slots, for: client)
@@ -109,20 +112,22 @@ extension SchedulerCore {
   }
 
   private mutating func release(_ handle: TaskHandle, by client: ClientID) {
-    guard let slot = slot(of: handle), wants.remove(slot, client.rawValue) else { return }
-    finishedForClients[Int(client.rawValue)].removeAll { $0.task == handle }
+    guard let slot = slot(of: handle), wants.remove(client.rawValue, first: &tasks[Int(slot)].firstWant) else { return }
+    if !finishedForClients[Int(client.rawValue)].isEmpty, forgetfulClients.last != client.rawValue {
+      forgetfulClients.append(client.rawValue)
+    }
     unneeded.append(slot)
     settleUnneeded()
   }
 
   private mutating func cancel(_ handles: [TaskHandle], by client: ClientID, force: Bool) {
     for handle in handles {
-      guard let slot = slot(of: handle), wants.contains(slot, client.rawValue) else { continue }
+      guard let slot = slot(of: handle), isWanted(slot, by: client) else { continue }
       if force, tasks[Int(slot)].state.isActive {
         fail(
           slot,
           FailureRecord(
-            .cancelled, key: tasks[Int(slot)].digest, label: labels[tasks[Int(slot)].label],
+            .cancelled, key: tasks[Int(slot)].digest, label: labelText(of: slot),
             message: "\(client) cancelled it for all"), .cancelled)
       }
       release(handle, by: client)
@@ -131,7 +136,7 @@ extension SchedulerCore {
 
   /// Tries again what failed: from the tasks that failed first, as far as they are known.
   private mutating func retry(_ handle: TaskHandle, for client: ClientID) {
-    guard let first = slot(of: handle), tasks[Int(first)].state == .failed, wants.contains(first, client.rawValue)
+    guard let first = slot(of: handle), tasks[Int(first)].state == .failed, isWanted(first, by: client)
     else {
       return
     }
@@ -145,12 +150,12 @@ extension SchedulerCore {
         deathsByTask[slot] = nil
         tasks[Int(slot)].deaths = 0
         tasks[Int(slot)].isSuspect = false
-        tasks[Int(slot)].retriesLeft = traits[Int(tasks[Int(slot)].traits)].retries
+        tasks[Int(slot)].retriesLeft = traits(of: slot).retries
         move(slot, to: .released, .client)
         reset.append(slot)
       }
       guard tasks[Int(slot)].state == .released else { continue }
-      for input in dependencies.rights(of: slot) where seen.insert(input).inserted { stack.append(input) }
+      for input in inputs(of: slot) where seen.insert(input).inserted { stack.append(input) }
     }
     // What others want of it is tried again too. The tasks that failed first come last.
     for slot in reset where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .released && isNeeded(slot) {
@@ -160,22 +165,29 @@ extension SchedulerCore {
 
   /// Tells all who want a task that its result is there.
   mutating func tellWanting(_ slot: UInt32) {
-    for client in wants.rights(of: slot) { tell(ClientID(rawValue: client), slot) }
+    var pair = tasks[Int(slot)].firstWant
+    while pair != Relation.none {
+      tell(ClientID(rawValue: wants.right(pair)), slot)
+      pair = wants.nextOfLeft(pair)
+    }
   }
 
   mutating func tell(_ client: ClientID, _ slot: UInt32) {
-    guard clients[Int(client.rawValue)].isAlive else { return }
-    let record = tasks[Int(slot)]
-    finishedForClients[Int(client.rawValue)].append(
+    let number = Int(client.rawValue)
+    guard clients[number].isAlive else { return }
+    if finishedForClients[number].isEmpty { listedClients.append(client.rawValue) }
+    finishedForClients[number].append(
       FinishedResult(
-        task: handle(of: slot), type: types[record.resultType], byteCount: record.resultBytes, inline: inlines[slot],
-        holders: addresses(of: slot)))
+        task: handle(of: slot), type: typeName(of: slot), byteCount: tasks[Int(slot)].resultBytes,
+        inline: inlines[tasks[Int(slot)].inline], holders: addresses(of: slot)))
   }
 
   /// Where a result lies: at most four addresses.
   func addresses(of slot: UInt32) -> [String] {
+    var pair = tasks[Int(slot)].firstHolder
+    if pair == Relation.none { return [] }
+    if holders.nextOfLeft(pair) == Relation.none { return workers[Int(holders.right(pair))].addresses }
     var found: [String] = []
-    var pair = holders.first(ofLeft: slot)
     while pair != Relation.none, found.count < 4 {
       found.append(workers[Int(holders.right(pair))].address)
       pair = holders.nextOfLeft(pair)

@@ -31,8 +31,8 @@ extension SchedulerCore {
     }
     guard piece.isLast else { return }
     let open = openGraphs.remove(at: place)
-    for slot in open.wanted where !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
-    actions.append(.tellClient(client, .accepted(graph: piece.graph, wanted: open.wanted.map(handle(of:)))))
+    for slot in open.wanted { addWant(slot, client) }
+    actions.append(.tellClient(client, .accepted(graph: piece.graph, wanted: open.wanted.map { handle(of: $0) })))
     see(to: open.wanted, for: client)
     // What no wanted task needs was sent for nothing.
     unpin(open)
@@ -58,8 +58,9 @@ extension SchedulerCore {
     }
     var slots: [UInt32] = []
     slots.reserveCapacity(piece.tasks.count)
+    var inputs: [UInt32] = []
     for submitted in piece.tasks {
-      var inputs: [UInt32] = []
+      inputs.removeAll(keepingCapacity: true)
       for dependency in submitted.dependencies {
         switch dependency {
         case .back(let distance): inputs.append(slots[slots.count - Int(distance)])
@@ -72,17 +73,23 @@ extension SchedulerCore {
           inputs.append(slot)
         }
       }
-      let work: TaskWork
+      let work: TaskKind.Work
+      var data: [UInt8] = []
       switch submitted.work {
       case .call(let function, let arguments):
-        work = .call(function: functionNumbers[Int(function)], arguments: arguments)
-      case .literal(let type, let bytes): work = .literal(type: typeNumbers[Int(type)], bytes: bytes)
-      case .gather(let element): work = .gather(element: typeNumbers[Int(element)])
+        work = .call(functionNumbers[Int(function)])
+        data = arguments
+      case .literal(let type, let bytes):
+        work = .literal(typeNumbers[Int(type)])
+        data = bytes
+      case .gather(let element): work = .gather(typeNumbers[Int(element)])
       case .alias: work = .alias
       case .signal: work = .signal
       }
       if let known = slot(of: submitted.digest) {
-        if let failure = conflict(known, work, inputs, label: piece.labels[Int(submitted.label)]) { return failure }
+        if let failure = conflict(known, work, data, inputs, label: piece.labels[Int(submitted.label)]) {
+          return failure
+        }
         slots.append(known)
         pin(known, open)
         continue
@@ -93,8 +100,11 @@ extension SchedulerCore {
           message: "the scheduler knows \(settings.taskLimit) tasks already: release results, or send smaller graphs")
       }
       let number = submitted.traits == 0 ? 0 : traitNumbers[Int(submitted.traits) - 1]
-      let slot = insert(submitted, work, label: labelNumbers[Int(submitted.label)], traits: number, openGraphs[open])
-      for input in inputs { dependencies.add(slot, input) }
+      let kind = TaskKind(label: labelNumbers[Int(submitted.label)], traits: number, work: work)
+      let slot = insert(
+        submitted.digest, kind, data, owner: openGraphs[open].client, graph: openGraphs[open].number,
+        order: openGraphs[open].order)
+      dependencies.add(slot, inputs, orderOnlyCount: Int(submitted.orderOnlyCount), &tasks)
       openGraphs[open].order += 1
       pin(slot, open)
       slots.append(slot)
@@ -108,45 +118,48 @@ extension SchedulerCore {
     openGraphs[open].tasks.append(slot)
   }
 
+  /// Adds a task that is not known; its inputs are the caller's to add.
   private mutating func insert(
-    _ submitted: SubmittedTask, _ work: TaskWork, label: UInt32, traits number: UInt32, _ open: OpenGraph
+    _ digest: Digest128, _ kind: TaskKind, _ data: [UInt8], owner: ClientID, graph: UInt32, order: UInt64
   ) -> UInt32 {
     let slot: UInt32
     if let old = freeSlots.popLast() {
       slot = old
     } else {
       slot = UInt32(tasks.count)
-      tasks.append(TaskRecord(digest: submitted.digest, generation: 0))
+      tasks.append(TaskRecord(digest: digest, generation: 0))
     }
-    var record = TaskRecord(digest: submitted.digest, generation: tasks[Int(slot)].generation)
+    var record = TaskRecord(digest: digest, generation: tasks[Int(slot)].generation)
     record.isUsed = true
     stateCounts[Int(record.state.rawValue)] += 1
-    record.label = label
-    record.traits = number
-    record.work = work
-    record.owner = open.client.rawValue
-    record.orderOnlyCount = submitted.orderOnlyCount
-    record.retriesLeft = traits[Int(number)].retries
+    let (number, isNew) = kinds.use(kind)
+    if isNew { useParts(of: kind) }
+    record.kind = number
+    record.arguments = KeptBytes(data)
+    record.owner = owner.rawValue
+    record.retriesLeft = traits[Int(kind.traits)].retries
     // The user's wish, then earlier graphs, then the order inside of the graph.
-    let wish = UInt64(Int64(Int16.max) - Int64(traits[Int(number)].priority))
-    record.priority = wish &<< 48 | UInt64(open.number & 0xff_ffff) &<< 24 | min(open.order, 0xff_ffff)
-    record.resultType = types.use("")
+    let wish = UInt64(Int64(Int16.max) - Int64(traits[Int(kind.traits)].priority))
+    record.priority = wish &<< 48 | UInt64(graph & 0xff_ffff) &<< 24 | min(order, 0xff_ffff)
     tasks[Int(slot)] = record
-    labels.use(label)
-    useWork(work)
-    if number != 0 { traitUses[Int(number)] += 1 }
     table.insert(slot) { tasks[Int($0)].digest }
     return slot
   }
 
   /// Why a task with a known key is other work than the known one; nil when it is the same.
-  private func conflict(_ slot: UInt32, _ work: TaskWork, _ inputs: [UInt32], label: String) -> FailureRecord? {
+  private func conflict(
+    _ slot: UInt32, _ work: TaskKind.Work, _ data: [UInt8], _ inputs: [UInt32], label: String
+  ) -> FailureRecord? {
     let known = tasks[Int(slot)]
     // Scattered data is known by its content; a description of how to compute it is as good.
-    if known.isData || (known.work == work && dependencies.rights(of: slot) == inputs) { return nil }
+    if known.isData
+      || (kinds[known.kind].work == work && known.arguments.equals(data) && self.inputs(of: slot) == inputs)
+    {
+      return nil
+    }
     return FailureRecord(
       .cannotRun, key: known.digest, label: label,
-      message: "it has the key of \(labels[known.label]), which is other work: give it another name or version")
+      message: "it has the key of \(labelText(of: slot)), which is other work: give it another name or version")
   }
 
   /// Data that a client brings. It is wanted by the client at once.
@@ -156,13 +169,12 @@ extension SchedulerCore {
       slot = known
     } else {
       let label = labels.use(value.label)
-      let open = OpenGraph(client: client, graph: 0, wanted: [], tasks: [], number: 0, order: 0)
-      let submitted = SubmittedTask(digest: value.digest, label: label, work: .signal)
-      slot = insert(submitted, .signal, label: label, traits: 0, open)
+      let kind = TaskKind(label: label, traits: 0, work: .signal)
+      slot = insert(value.digest, kind, [], owner: client, graph: 0, order: 0)
       labels.leave(label)
       tasks[Int(slot)].isData = true
     }
-    if !wants.contains(slot, client.rawValue) { wants.add(slot, client.rawValue) }
+    addWant(slot, client)
     if tasks[Int(slot)].isData, tasks[Int(slot)].state == .failed {
       failures[slot] = nil
       move(slot, to: .released, .client)
@@ -170,14 +182,15 @@ extension SchedulerCore {
     guard tasks[Int(slot)].state == .released else { return }
     if let bytes = value.bytes { keepInline(slot, bytes) }
     let type = types.use(value.type)
-    for worker in value.holders where Int(worker.rawValue) < workers.count && workers[Int(worker.rawValue)].isAlive {
-      guard !holders.contains(slot, worker.rawValue) else { continue }
-      holders.add(slot, worker.rawValue)
-      workers[Int(worker.rawValue)].heldBytes += value.byteCount
+    for worker in value.holders where Int(worker.rawValue) < workers.count && loads[Int(worker.rawValue)].isAlive {
+      guard !isHeld(slot, by: worker.rawValue) else { continue }
+      holders.add(slot, worker.rawValue, first: &tasks[Int(slot)].firstHolder)
+      loads[Int(worker.rawValue)].heldBytes += value.byteCount
       // The client knew no handle when it put the value there.
+      list(Int(worker.rawValue))
       outboxes[Int(worker.rawValue)].named.append(NamedTask(task: handle(of: slot), digest: value.digest))
     }
-    if tasks[Int(slot)].hasInline || holders.count(ofLeft: slot) > 0 {
+    if tasks[Int(slot)].hasInline || tasks[Int(slot)].firstHolder != Relation.none {
       enterMemory(slot, bytes: value.byteCount, type: type, .client)
     }
     types.leave(type)
@@ -193,18 +206,25 @@ extension SchedulerCore {
     return number
   }
 
-  private mutating func useWork(_ work: TaskWork) {
-    switch work {
-    case .call(let function, _): functions.use(function)
-    case .literal(let type, _), .gather(let type): types.use(type)
+  private mutating func useParts(of kind: TaskKind) {
+    labels.use(kind.label)
+    if kind.traits != 0 { traitUses[Int(kind.traits)] += 1 }
+    switch kind.work {
+    case .call(let function): functions.use(function)
+    case .literal(let type), .gather(let type): types.use(type)
     case .alias, .signal: break
     }
   }
 
-  mutating func leaveWork(_ work: TaskWork) {
-    switch work {
-    case .call(let function, _): functions.leave(function)
-    case .literal(let type, _), .gather(let type): types.leave(type)
+  /// One task less of a kind.
+  mutating func leaveKind(_ number: UInt32) {
+    guard let kind = kinds.leave(number) else { return }
+    labels.leave(kind.label)
+    if !labels.isUsed(kind.label) { statistics.forget(kind.label) }
+    leaveTraits(kind.traits)
+    switch kind.work {
+    case .call(let function): functions.leave(function)
+    case .literal(let type), .gather(let type): types.leave(type)
     case .alias, .signal: break
     }
   }

@@ -1,11 +1,55 @@
 import MartletBytes
 import MartletProtocol
 
+/// The workers that are looked at for one task. Kept from task to task, so that a look allocates nothing.
+struct Placing: Sendable {
+  struct Candidate: BitwiseCopyable, Sendable {
+    var worker: UInt32
+    /// Bytes of the inputs that it holds.
+    var heldBytes: Int64
+  }
+
+  var candidates: [Candidate] = []
+  /// By worker: the look in which it was found last, and its place among the candidates of that.
+  private var marks: [(look: UInt32, place: UInt32)] = []
+  private var look: UInt32 = 0
+
+  /// Begins to look.
+  mutating func begin(workers: Int) {
+    candidates.removeAll(keepingCapacity: true)
+    while marks.count < workers { marks.append((0, 0)) }
+    look &+= 1
+    if look == 0 {
+      for worker in marks.indices { marks[worker].look = 0 }
+      look = 1
+    }
+  }
+
+  /// Adds a candidate; one that is known stays as it is.
+  mutating func add(_ worker: UInt32) {
+    if marks[Int(worker)].look == look { return }
+    marks[Int(worker)] = (look, UInt32(candidates.count))
+    candidates.append(Candidate(worker: worker, heldBytes: 0))
+  }
+
+  /// A worker holds an input; only of interest when it is a candidate.
+  mutating func credit(_ worker: UInt32, _ bytes: Int64) {
+    if marks[Int(worker)].look == look { candidates[Int(marks[Int(worker)].place)].heldBytes &+= bytes }
+  }
+}
+
 extension SchedulerCore {
+  /// Workers with room that are looked at for a task, besides those that hold its inputs.
+  private static let lookedAt = 8
+
   /// Gives ready tasks to workers that have room, and lets idle workers take over waiting ones.
   mutating func dispatch(_ actions: inout [SchedulerAction]) {
+    if queuedClients.isEmpty { return steal(&actions) }
+    // Nobody to give anything to: without workers, tasks still have to be found to be without workers.
+    if roomy.isEmpty, hungry.isEmpty, livingWorkerCount > 0 { return }
     var held: [UInt32] = []
     while held.count < 64, let client = nextClient(), let entry = queues[client].pop() {
+      if queues[client].isEmpty { queuedClients.removeAll { $0 == UInt32(client) } }
       let slot = entry.number
       guard tasks[Int(slot)].isUsed, tasks[Int(slot)].state == .ready, Int(tasks[Int(slot)].owner) == client else {
         continue  // it was given up, or this is an old entry of the slot
@@ -16,26 +60,48 @@ extension SchedulerCore {
       case .impossible:
         move(slot, to: .noWorker, .noWorkerLeft)
         unplaceable.append(slot)
+        if unplaceable.count > 64 + 2 * count(.noWorker) { forgetPlaceable() }
       }
-      if held.count > 0, openRoom() == 0 { break }
+      if roomy.isEmpty, hungry.isEmpty, livingWorkerCount > 0 { break }
     }
-    for slot in held { queues[Int(tasks[Int(slot)].owner)].push(tasks[Int(slot)].priority, slot) }
+    for slot in held { enqueue(slot) }
     steal(&actions)
   }
 
-  /// The client with ready tasks that was served least.
+  /// Puts a ready task into its client's queue.
+  mutating func enqueue(_ slot: UInt32) {
+    let owner = tasks[Int(slot)].owner
+    if queues[Int(owner)].isEmpty { queuedClients.append(owner) }
+    queues[Int(owner)].push(tasks[Int(slot)].priority, slot)
+    // Entries of tasks that were given up must not pile up while no worker has room.
+    if queues[Int(owner)].count > 1024 + 2 * count(.ready) {
+      var queue = queues[Int(owner)]
+      queues[Int(owner)] = ReadyQueue()
+      queue.keep { _, slot in
+        tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .ready && tasks[Int(slot)].owner == owner
+      }
+      queues[Int(owner)] = queue
+    }
+  }
+
+  /// Takes tasks that are no longer without workers from the list of those that are.
+  private mutating func forgetPlaceable() {
+    unplaceable = unplaceable.filter { tasks[Int($0)].isUsed && tasks[Int($0)].state == .noWorker }
+  }
+
+  /// The client with ready tasks that was served least; of equal ones the first that came.
   private func nextClient() -> Int? {
     var best: Int?
-    for client in queues.indices where !queues[client].isEmpty {
-      if let other = best, clients[other].servedNanoseconds <= clients[client].servedNanoseconds { continue }
+    for number in queuedClients {
+      let client = Int(number)
+      if let other = best,
+        (clients[other].servedNanoseconds, other) <= (clients[client].servedNanoseconds, client)
+      {
+        continue
+      }
       best = client
     }
     return best
-  }
-
-  /// Workers that would take any task.
-  private func openRoom() -> Int {
-    workers.count { $0.isOpen && hasRoom($0, for: 0) }
   }
 
   private enum Place {
@@ -47,75 +113,111 @@ extension SchedulerCore {
   }
 
   /// The worker on which the task will end first, as far as one knows: work before it, and bytes to move to it. Among equal
-  /// ones the one that holds less, then the lower number.
+  /// ones the one that holds less, then the lower number. Looks at those that hold its first inputs and at a few with room.
   private mutating func place(_ slot: UInt32) -> Place {
-    let record = tasks[Int(slot)]
-    let demand = traits[Int(record.traits)]
-    let inputs = dataInputs(of: slot)
-    let expected = max(demand.estimatedResultBytes, statistics.bytes(record.label))
-    let isSource = demand.isSource || inputs.isEmpty
+    let kind = kinds[tasks[Int(slot)].kind]
+    let isSuspect = tasks[Int(slot)].isSuspect
+    let estimate = traits[Int(kind.traits)].estimatedResultBytes
+    let expected = max(estimate, statistics.bytes(kind.label))
+    let isPlain = !traits[Int(kind.traits)].isDemanding
+    placing.begin(workers: workers.count)
+    let inputBytes = addHolders(of: slot)
+    addRoomy(kind, expected, isPlain: isPlain)
+    if inputBytes > 0 { creditHolders(of: slot) }
+    let isSource = inputBytes < 0 || traits[Int(kind.traits)].isSource
     var best: (score: Int64, held: Int64, worker: UInt32)?
-    var isPossible = false
-    for number in candidates(inputs) {
-      let worker = workers[Int(number)]
-      guard mayRun(worker, record, demand) else { continue }
-      isPossible = true
-      guard worker.isOpen, hasRoom(worker, for: expected), isFree(worker, demand) else { continue }
-      if record.isSuspect, worker.processing > 0 { continue }
-      if isSource, !hasMemory(worker, for: expected), processingCount > 0 { continue }
-      var missing: Int64 = 0
-      for input in inputs where !holders.contains(input, number) { missing &+= tasks[Int(input)].resultBytes }
-      let score =
-        worker.occupancyNanoseconds / Int64(worker.threads)
-        &+ Int64(Double(missing) / settings.bytesPerSecond * 1e9)
-      if let best, (best.score, best.held, best.worker) <= (score, worker.heldBytes, number) { continue }
-      best = (score, worker.heldBytes, number)
+    for candidate in placing.candidates {
+      let number = Int(candidate.worker)
+      guard mayRun(number, kind) else { continue }
+      guard loads[number].isOpen, hasRoom(number, for: expected), isPlain || isFree(number, kind) else { continue }
+      if isSuspect, loads[number].processing > 0 { continue }
+      if isSource, !hasMemory(number, for: expected), assignments.count > 0 { continue }
+      let missing = max(0, inputBytes) &- candidate.heldBytes
+      var score = loads[number].occupancyNanoseconds
+      if loads[number].threads > 1 { score /= Int64(loads[number].threads) }
+      if missing > 0 { score &+= Int64(Double(missing) * (1e9 / settings.bytesPerSecond)) }
+      if let best, (best.score, best.held, best.worker) <= (score, loads[number].heldBytes, candidate.worker) {
+        continue
+      }
+      best = (score, loads[number].heldBytes, candidate.worker)
     }
     if let best { return .worker(best.worker) }
-    if !isPossible { isPossible = workers.contains { mayRun($0, record, demand) } }
-    return isPossible ? .full : .impossible
+    return workers.indices.contains { mayRun($0, kind) } ? .full : .impossible
   }
 
-  /// The inputs whose results the task is given, not those that it only comes after.
-  func dataInputs(of slot: UInt32) -> [UInt32] {
-    let all = dependencies.rights(of: slot)
-    return Array(all.prefix(all.count - Int(tasks[Int(slot)].orderOnlyCount)))
-  }
-
-  /// The workers to look at: those that hold one of the first inputs, and some others in turn. All of a small cluster.
-  private mutating func candidates(_ inputs: [UInt32]) -> [UInt32] {
-    if workers.count <= 32 { return Array(0..<UInt32(workers.count)) }
-    var found: [UInt32] = []
-    for input in inputs.prefix(8) {
-      var pair = holders.first(ofLeft: input)
-      var looked = 0
-      while pair != Relation.none, looked < 4 {
-        let worker = holders.right(pair)
-        if !found.contains(worker) { found.append(worker) }
+  /// Adds holders of the first inputs to the candidates. The bytes of all inputs; -1 without any.
+  private mutating func addHolders(of slot: UInt32) -> Int64 {
+    var edge = tasks[Int(slot)].firstInput
+    var bytes: Int64 = -1
+    var looked = 0
+    while edge != Dependencies.none {
+      let current = dependencies[edge]
+      edge = current.nextInput
+      if current.isOrderOnly { continue }
+      bytes = max(0, bytes) &+ tasks[Int(current.input)].resultBytes
+      looked += 1
+      guard looked <= SchedulerCore.lookedAt else { continue }
+      var pair = tasks[Int(current.input)].firstHolder
+      var found = 0
+      while pair != Relation.none, found < 4 {
+        placing.add(holders.right(pair))
         pair = holders.nextOfLeft(pair)
-        looked += 1
+        found += 1
       }
     }
-    // Those with room, wherever they are: a bounded walk from where the last one ended.
-    var looked = 0
-    var others = 0
-    while looked < workers.count, others < 8 {
-      cursor = cursor + 1 >= workers.count ? 0 : cursor + 1
-      looked += 1
-      let worker = workers[cursor]
-      guard worker.isOpen, worker.processing < worker.threads || looked > 256 else { continue }
-      others += 1
-      if !found.contains(UInt32(cursor)) { found.append(UInt32(cursor)) }
-    }
-    return found
+    return bytes
   }
 
-  /// Whether the worker could run the task if it had nothing else to do.
-  private func mayRun(_ worker: WorkerRecord, _ record: TaskRecord, _ demand: WorkTraits) -> Bool {
-    guard worker.isAlive, !worker.isRetiring else { return false }
-    if case .call(let function, _) = record.work {
-      guard Int(function) < worker.functions.count, worker.functions[Int(function)] else { return false }
+  /// Notes what the candidates hold of the inputs: of each at most 64 holders.
+  private mutating func creditHolders(of slot: UInt32) {
+    var edge = tasks[Int(slot)].firstInput
+    while edge != Dependencies.none {
+      let current = dependencies[edge]
+      edge = current.nextInput
+      if current.isOrderOnly { continue }
+      var pair = tasks[Int(current.input)].firstHolder
+      var found = 0
+      while pair != Relation.none, found < 64 {
+        placing.credit(holders.right(pair), tasks[Int(current.input)].resultBytes)
+        pair = holders.nextOfLeft(pair)
+        found += 1
+      }
     }
+  }
+
+  /// Adds workers with room to the candidates, in turn: the hungry ones first. All that may run it are looked at for a task
+  /// that not every worker can run.
+  private mutating func addRoomy(_ kind: TaskKind, _ expected: Int64, isPlain: Bool) {
+    if !isPlain {
+      for number in workers.indices where loads[number].isOpen { placing.add(UInt32(number)) }
+      return
+    }
+    var looked = 0
+    while looked < min(SchedulerCore.lookedAt, hungry.count), let worker = hungry.next(from: cursor) {
+      placing.add(worker)
+      cursor = worker + 1
+      looked += 1
+    }
+    guard expected <= SchedulerCore.shortBytes else { return }
+    var others = 0
+    while others < min(SchedulerCore.lookedAt - looked, roomy.count), let worker = roomy.next(from: cursor) {
+      placing.add(worker)
+      cursor = worker + 1
+      others += 1
+    }
+  }
+
+  /// Whether the worker could run a task of the kind if it had nothing else to do.
+  private func mayRun(_ number: Int, _ kind: TaskKind) -> Bool {
+    guard loads[number].isAlive, !loads[number].isRetiring else { return false }
+    if case .call(let function) = kind.work {
+      guard Int(function) < workers[number].functions.count, workers[number].functions[Int(function)] else {
+        return false
+      }
+    }
+    if kind.traits == 0 || !traits[Int(kind.traits)].isDemanding { return true }
+    let demand = traits[Int(kind.traits)]
+    let worker = workers[number]
     for need in demand.resources {
       guard let place = worker.resources.firstIndex(where: { $0.name == need.name }),
         worker.resources[place].amount >= need.amount
@@ -125,8 +227,9 @@ extension SchedulerCore {
       !demand.workers.contains(worker.host)
     {
       guard demand.allowsOtherWorkers,
-        !workers.contains(where: { other in
-          other.isOpen && (demand.workers.contains(other.name) || demand.workers.contains(other.address))
+        !workers.indices.contains(where: { other in
+          loads[other].isOpen
+            && (demand.workers.contains(workers[other].name) || demand.workers.contains(workers[other].address))
         })
       else { return false }
     }
@@ -134,26 +237,39 @@ extension SchedulerCore {
   }
 
   /// Whether the worker has its resources free now.
-  private func isFree(_ worker: WorkerRecord, _ demand: WorkTraits) -> Bool {
-    demand.resources.allSatisfy { need in
-      guard let place = worker.resources.firstIndex(where: { $0.name == need.name }) else { return false }
-      return worker.resources[place].amount - worker.occupied[place] >= need.amount
+  private func isFree(_ number: Int, _ kind: TaskKind) -> Bool {
+    traits[Int(kind.traits)].resources.allSatisfy { need in
+      guard let place = workers[number].resources.firstIndex(where: { $0.name == need.name }) else { return false }
+      return workers[number].resources[place].amount - workers[number].occupied[place] >= need.amount
     }
   }
 
+  /// Results of at most so many bytes count as small: a worker is given many tasks that give such ones.
+  private static let shortBytes: Int64 = 64 << 10
+
   /// Whether the worker should be given more: few tasks of unknown or long duration, many short ones, but large results
   /// count as long.
-  private func hasRoom(_ worker: WorkerRecord, for expectedBytes: Int64) -> Bool {
-    let few = Int((Double(worker.threads) * settings.saturation).rounded(.up))
-    if worker.processing < few { return true }
-    return expectedBytes <= 64 << 10 && worker.processing < worker.threads + 512
-      && worker.occupancyNanoseconds < Int64(worker.threads) * settings.queueNanoseconds
+  private func hasRoom(_ number: Int, for expectedBytes: Int64) -> Bool {
+    loads[number].isHungry || (expectedBytes <= SchedulerCore.shortBytes && isRoomy(number))
+  }
+
+  private func isRoomy(_ number: Int) -> Bool {
+    loads[number].processing < loads[number].threads + 512
+      && loads[number].occupancyNanoseconds < Int64(loads[number].threads) * settings.queueNanoseconds
+  }
+
+  /// Enters the worker into the sets that it belongs to, after anything of its load has changed.
+  mutating func classify(_ number: Int) {
+    let isOpen = loads[number].isOpen
+    hungry.set(UInt32(number), isOpen && loads[number].isHungry)
+    roomy.set(UInt32(number), isOpen && isRoomy(number))
+    idle.set(UInt32(number), isOpen && loads[number].processing == 0)
   }
 
   /// Whether a result of that size has room on the worker, with those that are expected already.
-  private func hasMemory(_ worker: WorkerRecord, for bytes: Int64) -> Bool {
-    worker.memoryLimit == 0
-      || worker.heldBytes &+ worker.expectedBytes &+ bytes <= worker.memoryLimit / 10 * 6
+  private func hasMemory(_ number: Int, for bytes: Int64) -> Bool {
+    loads[number].memoryLimit == 0
+      || loads[number].heldBytes &+ loads[number].expectedBytes &+ bytes <= loads[number].memoryLimit / 10 * 6
   }
 
   // MARK: Assigning
@@ -161,57 +277,76 @@ extension SchedulerCore {
   private mutating func assign(_ slot: UInt32, to worker: UInt32) {
     let number = Int(worker)
     tasks[Int(slot)].run &+= 1
-    tasks[Int(slot)].attempts &+= 1
+    if tasks[Int(slot)].attempts < UInt16.max { tasks[Int(slot)].attempts += 1 }
     tasks[Int(slot)].worker = worker
-    tasks[Int(slot)].since = now
     move(slot, to: .processing, .assigned)
+    let kind = kinds[tasks[Int(slot)].kind]
+    let nanoseconds = statistics.nanoseconds(kind.label) ?? settings.unknownNanoseconds
+    let bytes = max(traits[Int(kind.traits)].estimatedResultBytes, statistics.bytes(kind.label))
+    tasks[Int(slot)].assignment = assignments.add(
+      slot, to: worker, nanoseconds: nanoseconds, bytes: bytes, since: now)
+    loads[number].processing += 1
+    loads[number].occupancyNanoseconds &+= nanoseconds
+    loads[number].expectedBytes &+= bytes
+    if kind.traits != 0 { occupy(number, kind, 1) }
+    if tasks[Int(slot)].isSuspect { loads[number].isIsolated = true }
+    classify(number)
+    list(number)
     let record = tasks[Int(slot)]
-    let demand = traits[Int(record.traits)]
-    assignments.add(slot, worker)
-    processingCount += 1
-    workers[number].processing += 1
-    workers[number].occupancyNanoseconds &+= duration(record.label)
-    workers[number].expectedBytes &+= max(demand.estimatedResultBytes, statistics.bytes(record.label))
-    occupy(number, demand, 1)
-    tasks[Int(slot)].bookedNanoseconds = duration(record.label)
-    tasks[Int(slot)].bookedBytes = max(demand.estimatedResultBytes, statistics.bytes(record.label))
-    if record.isSuspect { workers[number].isIsolated = true }
-
-    var inputs: [InputRef] = []
-    for input in dataInputs(of: slot) {
-      let isHere = holders.contains(input, worker)
-      inputs.append(
-        InputRef(
-          task: handle(of: input), digest: tasks[Int(input)].digest, run: RunID(rawValue: tasks[Int(input)].run),
-          byteCount: tasks[Int(input)].resultBytes,
-          holders: isHere ? [] : peers(of: input), inline: isHere ? nil : inlines[input],
-          type: isHere ? "" : types[tasks[Int(input)].resultType]))
+    var task = ComputeTask(
+      task: handle(of: slot), run: RunID(rawValue: record.run), digest: record.digest, label: labels[kind.label],
+      priority: record.priority, work: assigned(kind.work, record.arguments), inputs: inputRefs(of: slot, for: worker))
+    if kind.traits != 0 {
+      task.timeoutNanoseconds = traits[Int(kind.traits)].timeoutNanoseconds
+      task.isBlocking = traits[Int(kind.traits)].isBlocking
+      task.resources = traits[Int(kind.traits)].resources
     }
-    outboxes[number].compute.append(
-      ComputeTask(
-        task: handle(of: slot), run: RunID(rawValue: record.run), digest: record.digest, label: labels[record.label],
-        priority: record.priority, work: assigned(record.work), timeoutNanoseconds: demand.timeoutNanoseconds,
-        isBlocking: demand.isBlocking, resources: demand.resources, inputs: inputs))
+    outboxes[number].compute.append(task)
   }
 
-  private func assigned(_ work: TaskWork) -> AssignedWork {
+  /// What a worker is told of a task's inputs.
+  private func inputRefs(of slot: UInt32, for worker: UInt32) -> [InputRef] {
+    var edge = tasks[Int(slot)].firstInput
+    if edge == Dependencies.none { return [] }
+    var count = 0
+    while edge != Dependencies.none {
+      if !dependencies[edge].isOrderOnly { count += 1 }
+      edge = dependencies[edge].nextInput
+    }
+    var inputs: [InputRef] = []
+    inputs.reserveCapacity(count)
+    edge = tasks[Int(slot)].firstInput
+    while edge != Dependencies.none {
+      let current = dependencies[edge]
+      edge = current.nextInput
+      if current.isOrderOnly { continue }
+      let input = tasks[Int(current.input)]
+      let isHere = holders.contains(worker, from: input.firstHolder)
+      inputs.append(
+        InputRef(
+          task: TaskHandle(slot: current.input, generation: input.generation), digest: input.digest,
+          run: RunID(rawValue: input.run), byteCount: input.resultBytes,
+          holders: isHere ? [] : peers(of: current.input), inline: isHere ? nil : inlines[input.inline],
+          type: isHere ? "" : typeName(of: current.input)))
+    }
+    return inputs
+  }
+
+  private func assigned(_ work: TaskKind.Work, _ data: KeptBytes) -> AssignedWork {
     switch work {
-    case .call(let function, let arguments):
-      .call(functionNames[Int(function)] ?? FunctionName(name: "", version: 0), arguments: arguments)
-    case .literal(let type, let bytes): .literal(type: types[type], bytes: bytes)
+    case .call(let function):
+      .call(functionNames[Int(function)] ?? FunctionName(name: "", version: 0), arguments: data.array)
+    case .literal(let type): .literal(type: types[type], bytes: data.array)
     case .gather(let element): .gather(element: types[element])
     case .alias: .alias
     case .signal: .signal
     }
   }
 
-  /// How long a task of the label is expected to take.
-  private func duration(_ label: UInt32) -> Int64 { statistics.nanoseconds(label) ?? settings.unknownNanoseconds }
-
-  private mutating func occupy(_ worker: Int, _ demand: WorkTraits, _ sign: Int64) {
-    for need in demand.resources {
-      if let place = workers[worker].resources.firstIndex(where: { $0.name == need.name }) {
-        workers[worker].occupied[place] += sign * need.amount
+  private mutating func occupy(_ number: Int, _ kind: TaskKind, _ sign: Int64) {
+    for need in traits[Int(kind.traits)].resources {
+      if let place = workers[number].resources.firstIndex(where: { $0.name == need.name }) {
+        workers[number].occupied[place] += sign * need.amount
       }
     }
   }
@@ -220,20 +355,24 @@ extension SchedulerCore {
   mutating func unassign(_ slot: UInt32, tellWorker: Bool) {
     let record = tasks[Int(slot)]
     let number = Int(record.worker)
-    assignments.remove(slot, record.worker)
-    processingCount -= 1
-    workers[number].processing -= 1
-    workers[number].occupancyNanoseconds &-= record.bookedNanoseconds
-    workers[number].expectedBytes &-= record.bookedBytes
-    occupy(number, traits[Int(record.traits)], -1)
-    if record.isSuspect { workers[number].isIsolated = false }
+    let booked = assignments[record.assignment]
+    assignments.remove(record.assignment, of: record.worker)
+    tasks[Int(slot)].unmet = 0
+    loads[number].processing -= 1
+    loads[number].occupancyNanoseconds &-= booked.nanoseconds
+    loads[number].expectedBytes &-= booked.bytes
+    let kind = kinds[record.kind]
+    if kind.traits != 0 { occupy(number, kind, -1) }
+    if record.isSuspect { loads[number].isIsolated = false }
+    classify(number)
     tasks[Int(slot)].isBeingStolen = false
-    guard tellWorker, workers[number].isAlive else { return }
+    guard tellWorker, loads[number].isAlive else { return }
     let run = TaskRun(task: handle(of: slot), run: RunID(rawValue: record.run))
     // What was not sent yet need not be taken back.
     if let place = outboxes[number].compute.lastIndex(where: { $0.task == run.task && $0.run == run.run }) {
       outboxes[number].compute.remove(at: place)
     } else {
+      list(number)
       outboxes[number].cancel.append(run)
     }
   }
@@ -243,36 +382,35 @@ extension SchedulerCore {
   /// Lets workers without enough work ask for tasks that wait elsewhere. Two steps: the victim says whether the task had
   /// begun, and only then is it given to somebody else.
   private mutating func steal(_ actions: inout [SchedulerAction]) {
-    guard workers.count > 1, processingCount > 0 else { return }
-    guard queues.allSatisfy(\.isEmpty) else { return }
-    guard let thief = workers.indices.first(where: { workers[$0].isOpen && workers[$0].processing == 0 }) else {
-      return
-    }
+    guard assignments.count > 0, queuedClients.isEmpty, let thief = idle.next(from: 0) else { return }
     var victim: Int?
     for offset in 0..<min(workers.count, 64) {
-      let number = (cursor + offset) % workers.count
-      guard workers[number].isAlive, workers[number].processing > workers[number].threads else { continue }
-      if let other = victim, workers[other].occupancyNanoseconds >= workers[number].occupancyNanoseconds { continue }
+      let number = (Int(cursor) + offset) % workers.count
+      guard loads[number].isAlive, loads[number].processing > loads[number].threads else { continue }
+      if let other = victim, loads[other].occupancyNanoseconds >= loads[number].occupancyNanoseconds { continue }
       victim = number
     }
     guard let victim else { return }
     // The one assigned last is the least likely to have begun.
-    var pair = assignments.last(ofRight: UInt32(victim))
+    var place = assignments.first(of: UInt32(victim))
     var looked = 0
-    while pair != Relation.none, looked < 8 {
-      let slot = assignments.left(pair)
-      pair = assignments.previousOfRight(pair)
+    while place != Assignments.none, looked < 8 {
+      let slot = assignments[place].task
+      place = assignments.next(place)
       looked += 1
       let record = tasks[Int(slot)]
       guard !record.isBeingStolen, !record.isSuspect else { continue }
-      let demand = traits[Int(record.traits)]
-      guard mayRun(workers[thief], record, demand), isFree(workers[thief], demand) else { continue }
+      let kind = kinds[record.kind]
+      guard mayRun(Int(thief), kind), isFree(Int(thief), kind) else { continue }
       var bytes: Int64 = 0
-      for input in dataInputs(of: slot) where !holders.contains(input, UInt32(thief)) {
-        bytes &+= tasks[Int(input)].resultBytes
+      var edge = record.firstInput
+      while edge != Dependencies.none {
+        let current = dependencies[edge]
+        edge = current.nextInput
+        if !current.isOrderOnly, !isHeld(current.input, by: thief) { bytes &+= tasks[Int(current.input)].resultBytes }
       }
       // Moving its inputs must not take longer than waiting for its turn.
-      let wait = workers[victim].occupancyNanoseconds / Int64(workers[victim].threads)
+      let wait = loads[victim].occupancyNanoseconds / Int64(loads[victim].threads)
       guard Int64(Double(bytes) / settings.bytesPerSecond * 1e9) < wait else { continue }
       tasks[Int(slot)].isBeingStolen = true
       actions.append(
@@ -302,7 +440,13 @@ extension SchedulerCore {
 
   /// How many inputs are not in memory, counted anew.
   func unmetInputs(of slot: UInt32) -> UInt32 {
-    UInt32(dependencies.rights(of: slot).count { tasks[Int($0)].state != .memory })
+    var missing: UInt32 = 0
+    var edge = tasks[Int(slot)].firstInput
+    while edge != Dependencies.none {
+      if tasks[Int(dependencies[edge].input)].state != .memory { missing += 1 }
+      edge = dependencies[edge].nextInput
+    }
+    return missing
   }
 
   // MARK: Time
@@ -316,7 +460,7 @@ extension SchedulerCore {
       if tasks[Int(slot)].unmet == 0 { makeReady(slot, .retryDue) }
     }
     for number in workers.indices
-    where workers[number].isAlive && now - workers[number].lastHeard > settings.silenceNanoseconds {
+    where loads[number].isAlive && now - workers[number].lastHeard > settings.silenceNanoseconds {
       let worker = WorkerID(rawValue: UInt32(number))
       let silence = (now - workers[number].lastHeard) / 1_000_000_000
       lose(
@@ -343,14 +487,25 @@ extension SchedulerCore {
   mutating func watch(_ number: Int, _ actions: inout [SchedulerAction]) {
     let metrics = workers[number].metrics
     guard metrics.executing == 0, metrics.ready == 0, metrics.incomingBytes == 0 else { return }
-    for slot in assignments.lefts(of: UInt32(number))
-    where now - tasks[Int(slot)].since > settings.watchdogNanoseconds {
+    var late: [UInt32] = []
+    var place = assignments.first(of: UInt32(number))
+    while place != Assignments.none {
+      if now - assignments[place].since > settings.watchdogNanoseconds { late.append(assignments[place].task) }
+      place = assignments.next(place)
+    }
+    // The oldest first.
+    for slot in late.reversed() where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .processing {
       actions.append(
         .log(
-          "\(labels[tasks[Int(slot)].label]) \(handle(of: slot)) was given to worker \(number), which does nothing: "
+          "\(labelText(of: slot)) \(handle(of: slot)) was given to worker \(number), which does nothing: "
             + "it is given out again"))
       unassign(slot, tellWorker: true)
       requeue(slot, .watchdog)
     }
   }
+}
+
+extension WorkTraits {
+  /// Whether not every worker can run a task with these.
+  fileprivate var isDemanding: Bool { !resources.isEmpty || !workers.isEmpty }
 }

@@ -6,9 +6,9 @@ extension SchedulerCore {
   /// the tables contradict each other, and going on would give wrong results.
   mutating func move(_ slot: UInt32, to state: TaskState, _ cause: Story.Cause) {
     let from = tasks[Int(slot)].state
-    guard from.successors.contains(state) else {
+    guard from.mayBecome(state) else {
       fatalError(
-        "\(labels[tasks[Int(slot)].label]) \(handle(of: slot)): \(from) → \(state) (\(cause)) is no transition\n"
+        "\(labelText(of: slot)) \(handle(of: slot)): \(from) → \(state) (\(cause)) is no transition\n"
           + story(of: tasks[Int(slot)].digest).joined(separator: "\n"))
     }
     tasks[Int(slot)].state = state
@@ -31,9 +31,10 @@ extension SchedulerCore {
       if tasks[Int(slot)].run > 0 { repeatedTasks += 1 }
       var unmet: UInt32 = 0
       var failed = Relation.none
-      var pair = dependencies.first(ofLeft: slot)
-      while pair != Relation.none {
-        let input = dependencies.right(pair)
+      var edge = tasks[Int(slot)].firstInput
+      while edge != Dependencies.none {
+        let input = dependencies[edge].input
+        edge = dependencies[edge].nextInput
         tasks[Int(input)].waiters += 1
         switch tasks[Int(input)].state {
         case .memory: break
@@ -43,7 +44,6 @@ extension SchedulerCore {
           stack.append(input)
         case .waiting, .ready, .noWorker, .processing: unmet += 1
         }
-        pair = dependencies.nextOfLeft(pair)
       }
       tasks[Int(slot)].unmet = unmet
       if tasks[Int(slot)].isData {
@@ -58,26 +58,27 @@ extension SchedulerCore {
 
   func lostRecord(_ slot: UInt32) -> FailureRecord {
     FailureRecord(
-      .lost, key: tasks[Int(slot)].digest, label: labels[tasks[Int(slot)].label],
+      .lost, key: tasks[Int(slot)].digest, label: labelText(of: slot),
       message: "its data is lost and cannot be computed again: scatter it anew, or keep more than one copy")
   }
 
   /// All inputs of a waiting task are there.
   mutating func makeReady(_ slot: UInt32, _ cause: Story.Cause) {
     if tasks[Int(slot)].isDelayed { return }
-    switch tasks[Int(slot)].work {
+    switch kinds[tasks[Int(slot)].kind].work {
     case .signal:
       // Nothing to compute: it is there when its input is.
       enterMemory(slot, bytes: 0, type: nil, cause)
       return
-    case .literal(let type, let bytes) where bytes.count <= WireLimits.inlineResultBytes:
+    case .literal(let type) where tasks[Int(slot)].arguments.count <= WireLimits.inlineResultBytes:
+      let bytes = tasks[Int(slot)].arguments.array
       keepInline(slot, bytes)
       enterMemory(slot, bytes: Int64(bytes.count), type: type, cause)
       return
     case .literal, .call, .gather, .alias: break
     }
     move(slot, to: .ready, cause)
-    queues[Int(tasks[Int(slot)].owner)].push(tasks[Int(slot)].priority, slot)
+    enqueue(slot)
   }
 
   /// The result of a task is there. Its holders and its inline copy were noted before.
@@ -87,13 +88,12 @@ extension SchedulerCore {
     tasks[Int(slot)].resultBytes = bytes
     if let type {
       types.use(type)
-      types.leave(tasks[Int(slot)].resultType)
       tasks[Int(slot)].resultType = type
     }
-    var pair = dependencies.first(ofRight: slot)
-    while pair != Relation.none {
-      let dependent = dependencies.left(pair)
-      pair = dependencies.nextOfRight(pair)
+    var edge = tasks[Int(slot)].firstDependent
+    while edge != Dependencies.none {
+      let dependent = dependencies[edge].dependent
+      edge = dependencies[edge].nextDependent
       guard tasks[Int(dependent)].state == .waiting else { continue }
       tasks[Int(dependent)].unmet -= 1
       if tasks[Int(dependent)].unmet == 0 { becomingReady.append(dependent) }
@@ -119,12 +119,12 @@ extension SchedulerCore {
 
   /// A task that needed its inputs no longer does: results that nobody else needs are dropped.
   mutating func leaveInputs(_ slot: UInt32) {
-    var pair = dependencies.first(ofLeft: slot)
-    while pair != Relation.none {
-      let input = dependencies.right(pair)
-      pair = dependencies.nextOfLeft(pair)
+    var edge = tasks[Int(slot)].firstInput
+    while edge != Dependencies.none {
+      let input = dependencies[edge].input
+      edge = dependencies[edge].nextInput
       tasks[Int(input)].waiters -= 1
-      unneeded.append(input)
+      if tasks[Int(input)].waiters == 0 { unneeded.append(input) }
     }
     settleUnneeded()
   }
@@ -149,17 +149,18 @@ extension SchedulerCore {
   mutating func drop(_ slot: UInt32, _ cause: Story.Cause) {
     removeHolders(of: slot)
     dropInline(slot)
+    leaveType(slot)
     move(slot, to: .released, cause)
     forgetIfUnknown(slot)
   }
 
   /// Takes a result from all who hold it.
   mutating func removeHolders(of slot: UInt32) {
-    while case let pair = holders.first(ofLeft: slot), pair != Relation.none {
-      let worker = Int(holders.right(pair))
-      holders.remove(pair: pair)
-      workers[worker].heldBytes -= tasks[Int(slot)].resultBytes
-      if workers[worker].isAlive { outboxes[worker].release.append(handle(of: slot)) }
+    while case let pair = tasks[Int(slot)].firstHolder, pair != Relation.none {
+      let worker = holders.right(pair)
+      holders.remove(worker, first: &tasks[Int(slot)].firstHolder)
+      loads[Int(worker)].heldBytes -= tasks[Int(slot)].resultBytes
+      if loads[Int(worker)].isAlive { tellRelease(Int(worker), handle(of: slot)) }
     }
   }
 
@@ -176,23 +177,19 @@ extension SchedulerCore {
   mutating func forgetIfUnknown(_ slot: UInt32) {
     let record = tasks[Int(slot)]
     guard record.isUsed, record.state == .released || record.state == .failed, !isNeeded(slot),
-      dependencies.count(ofRight: slot) == 0, record.pins == 0
+      record.firstDependent == Dependencies.none, record.pins == 0
     else { return }
-    while case let pair = dependencies.first(ofLeft: slot), pair != Relation.none {
-      unneeded.append(dependencies.right(pair))
-      dependencies.remove(pair: pair)
+    if record.firstInput != Dependencies.none {
+      dependencies.removeInputs(of: slot, &tasks, &unneeded)
     }
     table.remove(record.digest) { tasks[Int($0)].digest }
-    labels.leave(record.label)
-    if !labels.isUsed(record.label) { statistics.forget(record.label) }
-    types.leave(record.resultType)
-    leaveWork(record.work)
-    leaveTraits(record.traits)
-    failures[slot] = nil
-    deathsByTask[slot] = nil
+    leaveKind(record.kind)
+    record.arguments.forget()
+    if record.state == .failed { failures[slot] = nil }
+    if record.deaths > 0 { deathsByTask[slot] = nil }
     tasks[Int(slot)].isUsed = false
+    tasks[Int(slot)].arguments = .none
     stateCounts[Int(record.state.rawValue)] -= 1
-    tasks[Int(slot)].work = .signal
     tasks[Int(slot)].generation &+= 1
     freeSlots.append(slot)
     settleUnneeded()
@@ -200,11 +197,12 @@ extension SchedulerCore {
 
   /// The last copy of a result is gone.
   mutating func loseResult(_ slot: UInt32) {
+    leaveType(slot)
     move(slot, to: .released, .inputLost)
-    var pair = dependencies.first(ofRight: slot)
-    while pair != Relation.none {
-      let dependent = dependencies.left(pair)
-      pair = dependencies.nextOfRight(pair)
+    var edge = tasks[Int(slot)].firstDependent
+    while edge != Dependencies.none {
+      let dependent = dependencies[edge].dependent
+      edge = dependencies[edge].nextDependent
       switch tasks[Int(dependent)].state {
       case .waiting: tasks[Int(dependent)].unmet += 1
       case .ready, .noWorker:
@@ -215,7 +213,9 @@ extension SchedulerCore {
       }
     }
     guard isNeeded(slot) else { return forgetIfUnknown(slot) }
-    for client in wants.rights(of: slot) { recomputing.append((ClientID(rawValue: client), handle(of: slot))) }
+    for client in wants.rights(from: tasks[Int(slot)].firstWant) {
+      recomputing.append((ClientID(rawValue: client), handle(of: slot)))
+    }
     request(slot, .inputLost)
   }
 
@@ -231,10 +231,10 @@ extension SchedulerCore {
       tasks[Int(slot)].isDelayed = false
       move(slot, to: .failed, cause)
       failures[slot] = failure
-      for client in wants.rights(of: slot) {
+      for client in wants.rights(from: tasks[Int(slot)].firstWant) {
         failedForClients.append((ClientID(rawValue: client), handle(of: slot), failure))
       }
-      for dependent in dependencies.lefts(of: slot) where tasks[Int(dependent)].state == .waiting {
+      for dependent in dependents(of: slot) where tasks[Int(dependent)].state == .waiting {
         stack.append(dependent)
       }
       leaveInputs(slot)
@@ -245,29 +245,23 @@ extension SchedulerCore {
     }
   }
 
+  /// A result is no longer in memory.
+  private mutating func leaveType(_ slot: UInt32) {
+    let type = tasks[Int(slot)].resultType
+    tasks[Int(slot)].resultType = Names.none
+    if type != Names.none { types.leave(type) }
+  }
+
   // MARK: Small results
 
   mutating func keepInline(_ slot: UInt32, _ bytes: [UInt8]) {
-    guard !tasks[Int(slot)].hasInline, inlineBytes + bytes.count <= settings.inlineBudgetBytes else { return }
-    inlines[slot] = bytes
-    inlineBytes += bytes.count
-    tasks[Int(slot)].hasInline = true
+    guard !tasks[Int(slot)].hasInline, inlines.bytes + bytes.count <= settings.inlineBudgetBytes else { return }
+    tasks[Int(slot)].inline = inlines.add(bytes)
   }
 
   mutating func dropInline(_ slot: UInt32) {
     guard tasks[Int(slot)].hasInline else { return }
-    inlineBytes -= inlines[slot]?.count ?? 0
-    inlines[slot] = nil
-    tasks[Int(slot)].hasInline = false
-  }
-}
-
-extension TaskState {
-  /// Whether a task in this state needs its inputs.
-  var isActive: Bool {
-    switch self {
-    case .waiting, .ready, .noWorker, .processing: true
-    case .released, .memory, .failed: false
-    }
+    inlines.remove(tasks[Int(slot)].inline)
+    tasks[Int(slot)].inline = InlineResults.none
   }
 }

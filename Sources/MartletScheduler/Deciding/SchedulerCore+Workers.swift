@@ -16,12 +16,20 @@ extension SchedulerCore {
       while known.count <= Int(number) { known.append(false) }
       known[Int(number)] = true
     }
+    let threads = Int(registration.threads)
+    let load = WorkerLoad(
+      threads: threads, memoryLimit: registration.memoryLimit,
+      fewTasks: Int((Double(threads) * settings.saturation).rounded(.up)))
     workers.append(
       WorkerRecord(
         name: registration.name, address: registration.address, host: registration.host,
-        threads: Int(registration.threads), memoryLimit: registration.memoryLimit, resources: registration.resources,
-        occupied: [Int64](repeating: 0, count: registration.resources.count), functions: known, lastHeard: now))
+        resources: registration.resources, occupied: [Int64](repeating: 0, count: registration.resources.count),
+        functions: known, lastHeard: now, peers: [PeerRef(worker: worker, address: registration.address)],
+        addresses: [registration.address], load: load))
+    loads.append(load)
+    livingWorkerCount += 1
     outboxes.append(WorkerOutbox())
+    classify(Int(worker.rawValue))
     var kept: [Holding] = []
     for holding in registration.holdings {
       guard let slot = slot(of: holding.digest), adopt(slot, holding, worker) else { continue }
@@ -39,20 +47,21 @@ extension SchedulerCore {
     unplaceable = []
     for slot in waiting where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .noWorker {
       move(slot, to: .ready, .workerCame)
-      queues[Int(tasks[Int(slot)].owner)].push(tasks[Int(slot)].priority, slot)
+      enqueue(slot)
     }
   }
 
   /// Takes a result that a worker brings along; false when nobody needs it.
   private mutating func adopt(_ slot: UInt32, _ holding: Holding, _ worker: WorkerID) -> Bool {
     guard isNeeded(slot), tasks[Int(slot)].state != .failed, tasks[Int(slot)].state != .released else { return false }
-    holders.add(slot, worker.rawValue)
-    workers[Int(worker.rawValue)].heldBytes += holding.byteCount
+    if isHeld(slot, by: worker.rawValue) { return true }
+    holders.add(slot, worker.rawValue, first: &tasks[Int(slot)].firstHolder)
     guard tasks[Int(slot)].state != .memory else {
       // Sizes of equal results are equal; what was noted first counts.
-      workers[Int(worker.rawValue)].heldBytes += tasks[Int(slot)].resultBytes - holding.byteCount
+      loads[Int(worker.rawValue)].heldBytes += tasks[Int(slot)].resultBytes
       return true
     }
+    loads[Int(worker.rawValue)].heldBytes += holding.byteCount
     if tasks[Int(slot)].state == .processing { unassign(slot, tellWorker: true) }
     tasks[Int(slot)].isDelayed = false
     let type = types.use(holding.type)
@@ -63,7 +72,7 @@ extension SchedulerCore {
 
   mutating func hear(_ worker: WorkerID, _ message: WorkerToScheduler, _ actions: inout [SchedulerAction]) {
     let number = Int(worker.rawValue)
-    guard number < workers.count, workers[number].isAlive else { return }
+    guard number < workers.count, loads[number].isAlive else { return }
     workers[number].lastHeard = now
     switch message {
     case .register: actions.append(.tellWorker(worker, .refused(reason: "this worker is registered already")))
@@ -83,9 +92,12 @@ extension SchedulerCore {
         if let slot = slot(of: handle) { removeHolder(slot, worker.rawValue) }
       }
     case .stealAnswer(let handle, let run, let gave): stealAnswered(handle, run, gave, worker)
-    case .paused(let isPaused): workers[number].isPaused = isPaused
+    case .paused(let isPaused):
+      loads[number].isPaused = isPaused
+      classify(number)
     case .retire:
-      workers[number].isRetiring = true
+      loads[number].isRetiring = true
+      classify(number)
       evacuate(number, &actions)
       retireIfEmpty(number, &actions)
     case .coordinate(let request, let operation):
@@ -104,16 +116,16 @@ extension SchedulerCore {
     guard let slot = slot(of: end.task), isCurrent(slot, end.run, worker) else {
       // A late answer: its task was given to another worker, or nobody needs it. The worker may forget the result, unless it
       // holds it as a copy anyway.
-      if let slot = slot(of: end.task), holders.contains(slot, worker.rawValue) { return }
-      outboxes[Int(worker.rawValue)].release.append(end.task)
+      if let slot = slot(of: end.task), isHeld(slot, by: worker.rawValue) { return }
+      tellRelease(Int(worker.rawValue), end.task)
       return
     }
     unassign(slot, tellWorker: false)
-    statistics.note(tasks[Int(slot)].label, nanoseconds: end.nanoseconds, bytes: end.byteCount)
+    statistics.note(label(of: slot), nanoseconds: end.nanoseconds, bytes: end.byteCount)
     clients[Int(tasks[Int(slot)].owner)].servedNanoseconds &+= end.nanoseconds
     tasks[Int(slot)].isSuspect = false
-    holders.add(slot, worker.rawValue)
-    workers[Int(worker.rawValue)].heldBytes += end.byteCount
+    holders.add(slot, worker.rawValue, first: &tasks[Int(slot)].firstHolder)
+    loads[Int(worker.rawValue)].heldBytes += end.byteCount
     if let bytes = end.inline, bytes.count <= WireLimits.inlineResultBytes { keepInline(slot, bytes) }
     let type = types.use(end.type)
     enterMemory(slot, bytes: end.byteCount, type: type, .finished)
@@ -133,7 +145,7 @@ extension SchedulerCore {
       unassign(slot, tellWorker: false)
       tasks[Int(slot)].isSuspect = false
       tasks[Int(slot)].retriesLeft -= 1
-      let policy = traits[Int(tasks[Int(slot)].traits)]
+      let policy = traits(of: slot)
       move(slot, to: .waiting, .failed)
       // Inputs may have been lost while it ran.
       tasks[Int(slot)].unmet = unmetInputs(of: slot)
@@ -151,8 +163,8 @@ extension SchedulerCore {
     }
     var final = failure
     final.key = tasks[Int(slot)].digest
-    final.label = labels[tasks[Int(slot)].label]
-    final.attempts = tasks[Int(slot)].attempts
+    final.label = labelText(of: slot)
+    final.attempts = UInt32(tasks[Int(slot)].attempts)
     fail(slot, final, .failed)
   }
 
@@ -164,20 +176,20 @@ extension SchedulerCore {
 
   private mutating func addHolder(_ handle: TaskHandle, _ worker: WorkerID) {
     guard let slot = slot(of: handle), isNeeded(slot), tasks[Int(slot)].state != .failed else {
-      outboxes[Int(worker.rawValue)].release.append(handle)
+      tellRelease(Int(worker.rawValue), handle)
       return
     }
     guard tasks[Int(slot)].state == .memory else {
       // The last copy seemed lost, and here is another one: it need not be computed again.
       let holding = Holding(
-        task: handle, digest: tasks[Int(slot)].digest, type: types[tasks[Int(slot)].resultType],
+        task: handle, digest: tasks[Int(slot)].digest, type: typeName(of: slot),
         byteCount: tasks[Int(slot)].resultBytes)
       _ = adopt(slot, holding, worker)
       return
     }
-    guard !holders.contains(slot, worker.rawValue) else { return }
-    holders.add(slot, worker.rawValue)
-    workers[Int(worker.rawValue)].heldBytes += tasks[Int(slot)].resultBytes
+    guard !isHeld(slot, by: worker.rawValue) else { return }
+    holders.add(slot, worker.rawValue, first: &tasks[Int(slot)].firstHolder)
+    loads[Int(worker.rawValue)].heldBytes += tasks[Int(slot)].resultBytes
   }
 
   /// A worker did not find an input where it was told. Another holder, or the input is computed again.
@@ -195,9 +207,9 @@ extension SchedulerCore {
 
   /// Somebody did not get a result where it should be.
   mutating func notFound(_ slot: UInt32, at holder: UInt32) {
-    guard holders.contains(slot, holder) else { return }
+    guard isHeld(slot, by: holder) else { return }
     // It may have it all the same, and only what it sent was of no use: it has to know that it is not counted on.
-    outboxes[Int(holder)].release.append(handle(of: slot))
+    tellRelease(Int(holder), handle(of: slot))
     removeHolder(slot, holder)
   }
 
@@ -210,9 +222,10 @@ extension SchedulerCore {
 
   /// Takes one copy from the books; the last one's loss has consequences.
   mutating func removeHolder(_ slot: UInt32, _ worker: UInt32) {
-    guard holders.remove(slot, worker) else { return }
-    workers[Int(worker)].heldBytes -= tasks[Int(slot)].resultBytes
-    guard tasks[Int(slot)].state == .memory, holders.count(ofLeft: slot) == 0, !tasks[Int(slot)].hasInline else {
+    guard holders.remove(worker, first: &tasks[Int(slot)].firstHolder) else { return }
+    loads[Int(worker)].heldBytes -= tasks[Int(slot)].resultBytes
+    guard tasks[Int(slot)].state == .memory, tasks[Int(slot)].firstHolder == Relation.none, !tasks[Int(slot)].hasInline
+    else {
       return
     }
     lostRuns += 1
@@ -225,13 +238,15 @@ extension SchedulerCore {
     _ worker: WorkerID, _ death: WorkerDeath, started: [TaskHandle]?, _ actions: inout [SchedulerAction]
   ) {
     let number = Int(worker.rawValue)
-    guard number < workers.count, workers[number].isAlive else { return }
-    workers[number].isAlive = false
+    guard number < workers.count, loads[number].isAlive else { return }
+    loads[number].isAlive = false
+    livingWorkerCount -= 1
+    classify(number)
     outboxes[number] = WorkerOutbox()
     leaveCoordination(.worker(worker), &actions)
     actions.append(.log("\(worker) (\(workers[number].name), \(workers[number].address)) is gone: \(death.cause)"))
-    let unfinished = assignments.lefts(of: worker.rawValue)
-    let blamed = suspects(unfinished, started, threads: workers[number].threads)
+    let unfinished = Array(assignments.tasks(of: worker.rawValue).reversed())
+    let blamed = suspects(unfinished, started, threads: loads[number].threads)
     // First all its tasks wait, then its results are lost: so every count of missing inputs is exact.
     for slot in unfinished {
       unassign(slot, tellWorker: false)
@@ -249,7 +264,7 @@ extension SchedulerCore {
       tasks[Int(slot)].unmet = missingInputs(of: slot)
       if tasks[Int(slot)].unmet == 0 { makeReady(slot, .workerLost) }
     }
-    for peer in workers.indices where workers[peer].isAlive {
+    for peer in workers.indices where loads[peer].isAlive {
       actions.append(.tellWorker(WorkerID(rawValue: UInt32(peer)), .peerLost(worker)))
     }
   }
@@ -257,7 +272,7 @@ extension SchedulerCore {
   /// Inputs of a task that are not in memory; those that nobody computes are requested.
   private mutating func missingInputs(of slot: UInt32) -> UInt32 {
     var missing: UInt32 = 0
-    for input in dependencies.rights(of: slot) where tasks[Int(input)].state != .memory {
+    for input in inputs(of: slot) where tasks[Int(input)].state != .memory {
       missing += 1
       if tasks[Int(input)].state == .released { request(input, .inputLost) }
     }
@@ -267,7 +282,7 @@ extension SchedulerCore {
 
   /// Who may have ended the worker: what its supervisor saw running, or else as many as it has threads, the first ones.
   private func suspects(_ unfinished: [UInt32], _ started: [TaskHandle]?, threads: Int) -> [UInt32] {
-    if let started { return started.compactMap(slot(of:)).filter(unfinished.contains) }
+    if let started { return started.compactMap { slot(of: $0) }.filter { unfinished.contains($0) } }
     let ordered = unfinished.sorted {
       (tasks[Int($0)].priority, $0) < (tasks[Int($1)].priority, $1)
     }
@@ -283,25 +298,26 @@ extension SchedulerCore {
     fail(
       slot,
       FailureRecord(
-        .killedWorkers, key: tasks[Int(slot)].digest, label: labels[tasks[Int(slot)].label],
+        .killedWorkers, key: tasks[Int(slot)].digest, label: labelText(of: slot),
         message: "\(deaths.count) workers died while they ran it, the last one (\(death.worker)) of: \(death.cause)",
-        attempts: tasks[Int(slot)].attempts, deaths: deaths), .workerLost)
+        attempts: UInt32(tasks[Int(slot)].attempts), deaths: deaths), .workerLost)
   }
 
   // MARK: Retiring
 
   /// Copies what only this worker holds to others.
   private mutating func evacuate(_ number: Int, _ actions: inout [SchedulerAction]) {
-    let others = workers.indices.filter { workers[$0].isOpen }
+    let others = workers.indices.filter { loads[$0].isOpen }
     guard !others.isEmpty else {
       actions.append(.log("worker \(number) wants to retire, but no other worker can take its results"))
       return
     }
     for slot in holders.lefts(of: UInt32(number))
-    where holders.count(ofLeft: slot) == 1 && !tasks[Int(slot)].hasInline {
+    where hasOneHolder(slot) && !tasks[Int(slot)].hasInline {
       let target = others.min {
-        (workers[$0].heldBytes + incoming(to: $0), $0) < (workers[$1].heldBytes + incoming(to: $1), $1)
+        (loads[$0].heldBytes + incoming(to: $0), $0) < (loads[$1].heldBytes + incoming(to: $1), $1)
       }
+      list(target ?? others[0])
       outboxes[target ?? others[0]].fetch.append(
         InputRef(
           task: handle(of: slot), digest: tasks[Int(slot)].digest, run: RunID(rawValue: tasks[Int(slot)].run),
@@ -314,10 +330,10 @@ extension SchedulerCore {
 
   /// Lets a retiring worker go when nothing depends on it any more.
   mutating func retireIfEmpty(_: Int, _ actions: inout [SchedulerAction]) {
-    for number in workers.indices where workers[number].isAlive && workers[number].isRetiring {
-      guard workers[number].processing == 0 else { continue }
+    for number in workers.indices where loads[number].isAlive && loads[number].isRetiring {
+      guard loads[number].processing == 0 else { continue }
       let hasSole = holders.lefts(of: UInt32(number)).contains {
-        holders.count(ofLeft: $0) == 1 && !tasks[Int($0)].hasInline
+        hasOneHolder($0) && !tasks[Int($0)].hasInline
       }
       if hasSole { continue }
       let worker = WorkerID(rawValue: UInt32(number))
@@ -329,8 +345,10 @@ extension SchedulerCore {
   }
 
   func peers(of slot: UInt32) -> [PeerRef] {
+    var pair = tasks[Int(slot)].firstHolder
+    if pair == Relation.none { return [] }
+    if holders.nextOfLeft(pair) == Relation.none { return workers[Int(holders.right(pair))].peers }
     var found: [PeerRef] = []
-    var pair = holders.first(ofLeft: slot)
     while pair != Relation.none, found.count < 4 {
       let worker = holders.right(pair)
       found.append(PeerRef(worker: WorkerID(rawValue: worker), address: workers[Int(worker)].address))

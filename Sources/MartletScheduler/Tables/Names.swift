@@ -6,11 +6,21 @@ struct Names {
   private var free: [UInt32] = []
   // Only looked up, never walked.
   private var numbers: [String: UInt32] = [:]
+  private var last: UInt32 = 0
+
+  /// No text.
+  static let none = UInt32.max
 
   /// The number of a text, counted as one use more.
   mutating func use(_ text: String) -> UInt32 {
+    // Mostly the same as before, which is seen without hashing.
+    if Int(last) < texts.count, uses[Int(last)] > 0, texts[Int(last)] == text {
+      uses[Int(last)] += 1
+      return last
+    }
     if let known = numbers[text] {
       uses[Int(known)] += 1
+      last = known
       return known
     }
     let number: UInt32
@@ -24,6 +34,7 @@ struct Names {
       uses.append(1)
     }
     numbers[text] = number
+    last = number
     return number
   }
 

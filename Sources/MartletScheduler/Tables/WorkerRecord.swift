@@ -1,36 +1,75 @@
 package import MartletProtocol
 
+/// What is looked at when work is given out, of each worker, in a flat table of its own.
+package struct WorkerLoad: Sendable, BitwiseCopyable {
+  /// How long the tasks that it has will take, as far as one knows.
+  package var occupancyNanoseconds: Int64 = 0
+  /// Results that it holds, and that its tasks are expected to give.
+  package var heldBytes: Int64 = 0
+  package var expectedBytes: Int64 = 0
+  /// Bytes of results that it may hold; 0: no limit.
+  package let memoryLimit: Int64
+  let threadCount: Int32
+  /// Tasks of unknown duration that it is given at most.
+  let fewTasks: Int32
+  private var processingCount: Int32 = 0
+  /// Whether it may still be given something.
+  package var isAlive = true
+  package var isPaused = false
+  package var isRetiring = false
+  /// A task of it is suspected of having killed a worker: it gets nothing else meanwhile.
+  package var isIsolated = false
+  /// It is among those that are told something at the next flush.
+  var isListed = false
+
+  init(threads: Int, memoryLimit: Int64, fewTasks: Int) {
+    self.memoryLimit = memoryLimit
+    threadCount = Int32(clamping: threads)
+    self.fewTasks = Int32(clamping: fewTasks)
+  }
+
+  package var threads: Int { Int(threadCount) }
+
+  /// Tasks that were given to it and not ended.
+  package var processing: Int {
+    get { Int(processingCount) }
+    set { processingCount = Int32(truncatingIfNeeded: newValue) }
+  }
+
+  /// Whether it has fewer tasks than it is given in any case.
+  var isHungry: Bool { processingCount < fewTasks }
+
+  /// Whether it takes new work.
+  package var isOpen: Bool { isAlive && !isPaused && !isRetiring && !isIsolated }
+}
+
 /// What the scheduler knows of a worker.
 package struct WorkerRecord: Sendable {
   package let name: String
   package let address: String
   package let host: String
-  package let threads: Int
-  /// Bytes of results that it may hold; 0: no limit.
-  package let memoryLimit: Int64
   /// What it has of each resource, and what is occupied.
   package let resources: [ResourceAmount]
   package var occupied: [Int64]
   /// By the scheduler's number of a function: whether it can run it.
-  package var functions: [Bool]
-  /// Whether it may still be given something.
-  package var isAlive = true
-  package var isPaused = false
-  package var isRetiring = false
+  var functions: [Bool]
   package var metrics = WorkerMetrics()
   package var lastHeard: Timestamp
-  /// Tasks that were given to it and not ended.
-  package var processing = 0
-  /// How long those will take, as far as one knows.
-  package var occupancyNanoseconds: Int64 = 0
-  /// Results that it holds, and that its tasks are expected to give.
-  package var heldBytes: Int64 = 0
-  package var expectedBytes: Int64 = 0
-  /// A task of it is suspected of having killed a worker: it gets nothing else meanwhile.
-  package var isIsolated = false
+  /// As a holder of results: arrays that messages share.
+  let peers: [PeerRef]
+  let addresses: [String]
+  /// Filled where the record is handed out; the scheduler keeps it in a table of its own.
+  package var load: WorkerLoad
 
-  /// Whether it takes new work.
-  package var isOpen: Bool { isAlive && !isPaused && !isRetiring && !isIsolated }
+  package var threads: Int { load.threads }
+  package var memoryLimit: Int64 { load.memoryLimit }
+  package var isPaused: Bool { load.isPaused }
+  package var isRetiring: Bool { load.isRetiring }
+  package var isIsolated: Bool { load.isIsolated }
+  package var processing: Int { load.processing }
+  package var occupancyNanoseconds: Int64 { load.occupancyNanoseconds }
+  package var heldBytes: Int64 { load.heldBytes }
+  package var expectedBytes: Int64 { load.expectedBytes }
 }
 
 /// What the scheduler knows of a client.

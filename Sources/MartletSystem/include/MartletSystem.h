@@ -7,6 +7,7 @@
 #include "MartletMemory.h"
 #include "MartletNetwork.h"
 #include "MartletPowers.h"
+#include "MartletProcesses.h"
 #include "MartletProcessor.h"
 #include "MartletSignals.h"
 #include "MartletTerminal.h"

@@ -1,9 +1,9 @@
-import MartletGraph
+package import MartletGraph
 
 /// Writes delayed computations down as tasks of a graph: each node once, after what it needs.
 ///
 /// A walk with a stack of its own, as a chain may be a million long. Some 60 ns a node.
-struct Lowering: ~Copyable {
+package struct Lowering: ~Copyable {
   private var builder = GraphBuilder()
   private let turn: LoweringTurn?
   /// Used when this lowering has no turn.
@@ -22,7 +22,7 @@ struct Lowering: ~Copyable {
   /// The graph of all `outputs` and what they need, and the tasks of the outputs.
   ///
   /// - Parameter order: Nil for a draft that is only rewritten.
-  static func graph(of outputs: [DelayedNode], order: GraphOrder?) -> (graph: TaskGraph, outputs: [AnyNode]) {
+  package static func graph(of outputs: [DelayedNode], order: GraphOrder?) -> (graph: TaskGraph, outputs: [AnyNode]) {
     Lowering(LoweringTurn.taken()).lowered(outputs, order)
   }
 

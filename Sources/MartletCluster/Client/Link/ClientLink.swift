@@ -1,0 +1,96 @@
+import MartletClient
+import MartletGraph
+import MartletNet
+
+/// What a client and its futures have in common: the way to the loop. The session ends when the last of them is gone.
+final class ClientLink: Sendable {
+  let shell: ClientShell
+  let registry: TaskFunctionRegistry
+  let keptBytes: Int
+  private let queue: CommandQueue
+  private let drain: @Sendable () -> Void
+
+  init(_ shell: ClientShell) {
+    self.shell = shell
+    registry = shell.registry
+    keptBytes = shell.options.keptResultBytes
+    queue = shell.queue
+    drain = { [shell] in shell.drain() }
+  }
+
+  deinit { post(.close) }
+
+  /// Hands a command to the loop.
+  ///
+  /// - Parameters:
+  ///   - size: What it holds, in bytes.
+  ///   - waits: Whether to wait while too much is queued.
+  /// - Returns: False when the client is closed.
+  @discardableResult
+  func post(_ command: ClientCommand, size: Int = 0, waits: Bool = false) -> Bool {
+    switch queue.add(command, size: size, waits: waits && !shell.loop.isOnLoop) {
+    case .first: shell.loop.execute(drain)
+    case .behindOthers: true
+    case .refused: false
+    }
+  }
+
+  /// The error of a command that was not taken.
+  var closedError: ClusterError { shell.status.endError ?? .closed }
+
+  /// Stops the program where a wait would never end.
+  func requireOffLoop() {
+    if shell.loop.isOnLoop {
+      fatalError("a client's own thread cannot wait for the cluster: do it outside of its callbacks")
+    }
+  }
+
+  /// Asks, and waits for the answer.
+  ///
+  /// - Throws: `ClusterError`.
+  func ask(_ body: RequestBody, timeout: Duration? = nil, what: String) throws -> ReplyAnswer {
+    requireOffLoop()
+    let reply = PendingReply()
+    guard post(.request(reply, body)) else { throw closedError }
+    guard let answer = reply.wait(until: ThreadWaiter.deadline(after: timeout)) else {
+      post(.abandon(reply))
+      throw ClusterError.timedOut(what, timeout ?? .zero)
+    }
+    return try checked(answer, what)
+  }
+
+  /// Asks, and suspends until the answer is there.
+  ///
+  /// - Throws: `ClusterError`, or `CancellationError` when the Swift task is cancelled.
+  func ask(_ body: RequestBody, what: String) async throws -> ReplyAnswer {
+    let reply = PendingReply()
+    guard post(.request(reply, body)) else { throw closedError }
+    do {
+      return try checked(try await reply.value(), what)
+    } catch let error as CancellationError {
+      post(.abandon(reply))
+      throw error
+    }
+  }
+
+  private func checked(_ answer: ReplyAnswer, _ what: String) throws -> ReplyAnswer {
+    switch answer {
+    case .failed(let error): throw error
+    case .answer(.denied(let reason)): throw shell.status.endError ?? ClusterError.denied(what, reason)
+    case .answer, .cells, .holders: return answer
+    }
+  }
+}
+
+/// A handle of the program on a future: when the last copy is gone, so is the future.
+final class FutureToken: Sendable {
+  let cell: ResultCell
+  let link: ClientLink
+
+  init(_ cell: ResultCell, _ link: ClientLink) {
+    self.cell = cell
+    self.link = link
+  }
+
+  deinit { link.post(.release(cell)) }
+}

@@ -1,0 +1,84 @@
+import MartletClient
+import MartletEngine
+import MartletProtocol
+
+/// A question to the session, in terms of cells.
+enum RequestBody: Sendable {
+  case gather([ResultCell])
+  case publish(name: String, [ResultCell], overwrites: Bool)
+  case unpublish(name: String)
+  case subscribe(name: String)
+  case whoHas([ResultCell])
+  case ask(Question)
+  case coordinate(CoordinationRequest, ResultCell?)
+
+  var cells: [ResultCell] {
+    switch self {
+    case .gather(let list), .publish(_, let list, _), .whoHas(let list): list
+    case .coordinate(_, let cell): cell.map { [$0] } ?? []
+    case .unpublish, .subscribe, .ask: []
+    }
+  }
+}
+
+/// What came of it.
+enum ReplyAnswer: Sendable {
+  case answer(ClientAnswer)
+  case cells([ResultCell])
+  /// Holders of each cell that was asked about.
+  case holders([[String]])
+  case failed(any Error)
+}
+
+/// Somebody who waits for the answer to a request: one thread, or one Swift task.
+final class PendingReply: @unchecked Sendable {
+  // Sendable: `answer` is used under the lock, `number` belongs to the loop, the rest is constant.
+  private let lock = Lock()
+  private var answer: ReplyAnswer?
+  private let waiter = ThreadWaiter()
+  private let gate = TaskGate()
+  /// Takes messages of a topic, on the loop's thread.
+  let onMessage: (@Sendable ([UInt8]) -> Void)?
+  /// Is told of the end, on the loop's thread.
+  let onEnd: (@Sendable () -> Void)?
+  /// Its number at the session; the loop's.
+  @exclusivity(unchecked) var number: RequestID?
+
+  init(
+    onMessage: (@Sendable ([UInt8]) -> Void)? = nil, onEnd: (@Sendable () -> Void)? = nil
+  ) {
+    self.onMessage = onMessage
+    self.onEnd = onEnd
+  }
+
+  func settle(_ answer: ReplyAnswer) {
+    let isFirst = lock.withLock {
+      if self.answer != nil { return false }
+      self.answer = answer
+      return true
+    }
+    guard isFirst else { return }
+    waiter.set()
+    gate.open()
+  }
+
+  private var current: ReplyAnswer? { lock.withLock { answer } }
+
+  /// Blocks until there is an answer; nil when the deadline came first.
+  func wait(until deadline: UInt64? = nil) -> ReplyAnswer? {
+    if ThreadWaiter.spin({ current != nil }) { return current }
+    waiter.wait(until: deadline)
+    return current
+  }
+
+  /// Suspends until there is an answer, or the Swift task that waits is cancelled.
+  func value() async throws -> ReplyAnswer {
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { gate.suspend($0) }
+    } onCancel: {
+      gate.open()
+    }
+    guard let answer = current else { throw CancellationError() }
+    return answer
+  }
+}

@@ -1,0 +1,107 @@
+package import MartletNet
+import MartletProtocol
+package import MartletWorker
+
+/// What can be chosen about a worker's process.
+package struct WorkerServerSettings: Sendable {
+  /// The scheduler: `host:port`, with or without `tcp://` in front.
+  package var scheduler: String
+  /// What it is called; empty: its address.
+  package var name = ""
+  /// Where it listens for peers and clients; port 0 picks a free one.
+  package var host = "127.0.0.1"
+  package var port = 0
+  /// Where others reach it, as `host:port` or a host; empty: where it listens, or, where that is every address, the address
+  /// that the scheduler sees.
+  package var advertise = ""
+  /// Bodies that run at one time.
+  package var threads = 1
+  /// Bytes of results and of the process; 0: no limit, and nothing is spilled.
+  package var memoryLimit: Int64 = 0
+  /// What tasks may need of it beside threads.
+  package var resources: [String: Double] = [:]
+  /// Where results are spilled: a directory of its own is made in there. Empty: that of the system for short-lived files.
+  package var localDirectory = ""
+  /// What the scheduler, peers and clients must know; empty: nothing.
+  package var secret: [UInt8] = []
+  /// Whether a network may reach it without a secret.
+  package var isInsecure = false
+  /// Where operators reach it on this machine, 0 for a free port; nil: nowhere.
+  package var httpPort: Int?
+  package var httpHost = "127.0.0.1"
+  /// For how long it looks for its scheduler, at the start and whenever it is lost.
+  package var reconnectSeconds = 60.0
+  /// How long bodies that run may take to end when it is stopped. Threads that take longer are left alone.
+  package var stopPatience: Duration = .seconds(5)
+  /// How long others may take to hear that it ends.
+  package var farewell: Duration = .milliseconds(500)
+  /// A peer that owes data and sends nothing for so long is given up, and so is one that does not read what it asked for.
+  package var transferSilence: Duration = .seconds(30)
+  /// How long others may take to greet.
+  package var handshakeLimit: Duration = .seconds(10)
+  /// Connections of peers and clients at one time.
+  package var maximumRequesters = 4096
+  /// A larger result is a failure of its task.
+  package var maximumResultBytes = WireLimits.resultBytes
+  /// Decisions; `threads` and `memoryLimit` above count.
+  package var core = WorkerSettings()
+  /// Options of the loop.
+  package var loop = LoopSettings()
+  package var log = Log.silent
+
+  package init(scheduler: String = "") { self.scheduler = scheduler }
+}
+
+/// How a worker ended.
+package enum WorkerEnd: Equatable, Sendable {
+  /// All that it held is elsewhere.
+  case retired
+  /// It was told to.
+  case stopped
+  /// The scheduler does not want it, and would not the next time.
+  case refused(String)
+  /// No scheduler was found for too long.
+  case gaveUp(String)
+}
+
+/// A host and a port, as people write them.
+struct HostAndPort: Equatable, Sendable, CustomStringConvertible {
+  var host: String
+  var port: Int
+
+  init(host: String, port: Int) {
+    self.host = host
+    self.port = port
+  }
+
+  /// `host:port` or `[host]:port`, with or without `tcp://`; nil for anything else. Without a port the default is taken,
+  /// if there is one.
+  init?(_ text: String, defaultPort: Int? = nil) {
+    var rest = Substring(text)
+    if rest.hasPrefix("tcp://") { rest = rest.dropFirst(6) }
+    var digits: Substring?
+    if rest.hasPrefix("[") {
+      guard let end = rest.firstIndex(of: "]") else { return nil }
+      let behind = rest[rest.index(after: end)...]
+      rest = rest[rest.index(after: rest.startIndex)..<end]
+      if behind.hasPrefix(":") { digits = behind.dropFirst() } else if !behind.isEmpty { return nil }
+    } else if let colon = rest.lastIndex(of: ":") {
+      digits = rest[rest.index(after: colon)...]
+      rest = rest[..<colon]
+      // An address of IPv6 has to stand in brackets.
+      if rest.contains(":") { return nil }
+    }
+    guard !rest.isEmpty, rest.utf8.count <= 255, rest.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else { return nil }
+    host = String(rest)
+    if let digits {
+      guard digits.utf8.allSatisfy({ (48...57).contains($0) }), let number = Int(digits), (1...65_535).contains(number)
+      else { return nil }
+      port = number
+    } else {
+      guard let defaultPort else { return nil }
+      port = defaultPort
+    }
+  }
+
+  var description: String { SocketAddress.text(host, port) }
+}

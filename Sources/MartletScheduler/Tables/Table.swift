@@ -1,0 +1,52 @@
+import Glibc
+
+/// Flat records by dense numbers.
+///
+/// Grows by half, with `realloc`: a large table's pages are moved, not copied, so growing costs no pause and leaves no
+/// holes, and pages that were never written take no memory. An index outside of the table stops the program.
+struct Table<Element: BitwiseCopyable>: ~Copyable, @unchecked Sendable {
+  // Sendable: it owns its memory, and there is no second owner.
+  private var base: UnsafeMutablePointer<Element>
+  private(set) var count = 0
+  private var capacity: Int
+
+  init() {
+    capacity = 8
+    base = Table.resized(nil, to: capacity)
+  }
+
+  deinit { free(base) }
+
+  subscript(index: Int) -> Element {
+    @inline(__always) get {
+      precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+      return base[index]
+    }
+    @inline(__always) nonmutating _modify {
+      precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+      yield &base[index]
+    }
+  }
+
+  var indices: Range<Int> { 0..<count }
+
+  @inline(__always)
+  mutating func append(_ element: Element) {
+    if count == capacity { grow() }
+    (base + count).initialize(to: element)
+    count += 1
+  }
+
+  private mutating func grow() {
+    capacity = capacity + capacity / 2
+    base = Table.resized(base, to: capacity)
+  }
+
+  private static func resized(_ old: UnsafeMutablePointer<Element>?, to count: Int) -> UnsafeMutablePointer<Element> {
+    // What `malloc` gives is aligned for everything that a record may hold.
+    guard let memory = realloc(old, count * MemoryLayout<Element>.stride) else {
+      fatalError("no memory for a table of \(count) records of \(MemoryLayout<Element>.stride) bytes")
+    }
+    return memory.bindMemory(to: Element.self, capacity: count)
+  }
+}

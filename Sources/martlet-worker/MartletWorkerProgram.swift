@@ -1,0 +1,9 @@
+import Glibc
+import MartletCluster
+
+@main
+struct MartletWorkerProgram {
+  static func main() {
+    exit(WorkerProgram.run(Array(CommandLine.arguments.dropFirst())))
+  }
+}
