@@ -70,7 +70,8 @@ package final class PlannedQuery {
     let scope = recorder?.begin()
     defer { if let scope { recorder?.end(scope) } }
     let runner = QueryRunner(
-      files: files, layout: layout, executor: executor, remote: try options.connect?(), sentBlockBytes: options.sentBlockBytes,
+      files: files, layout: layout, executor: executor, remote: try options.connect?(),
+      sentBlockBytes: options.sentBlockBytes,
       progress: progress,
       memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)), endsProcess: options.endsProcess,
       recorder: recorder)

@@ -10,7 +10,7 @@ struct ScanOutcome: Sendable {
   let result: Result<ScanResult, TableError>
 
   /// Where no record starts.
-  static let nowhere = (1 << 60) - 1
+  static let nowhere = 1 << 53
 }
 
 extension ScanOutcome: MemorySized {

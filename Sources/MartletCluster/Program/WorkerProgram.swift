@@ -1,4 +1,5 @@
 import Glibc
+import Martlet
 package import MartletGraph
 import MartletNet
 import MartletSystem
@@ -106,11 +107,26 @@ package enum WorkerProgram {
       return done
     }
     do throws(UsageError) {
-      return try serve(try request(words), registry ?? TaskFunctions.locked())
+      let request = try request(words)
+      if let registry { return try serve(request, registry) }
+      return try serve(request, try ownRegistry())
     } catch {
       complain("\(error)")
       return misused
     }
+  }
+
+  /// The functions of this process, and those that table queries are made of.
+  private static func ownRegistry() throws(UsageError) -> TaskFunctionRegistry {
+    do throws(TaskRegistryError) {
+      try TableFunctions.register()
+    } catch {
+      // Where somebody works with them already, there are no others.
+      if error.code != .locked {
+        throw UsageError("\(error)", remedy: "load no plug-in that uses the names martlet.table.*")
+      }
+    }
+    return TaskFunctions.locked()
   }
 
   static func request(_ words: [String]) throws(UsageError) -> Request {

@@ -49,7 +49,7 @@ func run(
   options.threads = threads
   options.partitionBytes = partitionBytes
   options.memoryBytes = memoryBytes
-  options.connect = executor.map { executor in { executor } }
+  if let executor { options.connect = { executor } }
   options.sentBlockBytes = sentBlockBytes
   let target = MemoryTarget()
   let report = try PlannedQuery(query, options: options)
