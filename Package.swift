@@ -62,8 +62,8 @@ let package = Package(
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
-        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSimulation", "MartletScheduler",
-        "MartletProtocol", "MartletBytes", "MartletSystem",
+        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletCluster", "MartletSimulation",
+        "MartletScheduler", "MartletProtocol", "MartletBytes", "MartletSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
