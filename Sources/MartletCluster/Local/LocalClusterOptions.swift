@@ -35,8 +35,9 @@ public struct LocalClusterOptions: Sendable {
   public var closeTimeout: Duration = .seconds(3)
   /// Whether the processes' logs go to standard error of this one. Otherwise errors at the start show their last lines.
   public var showsLogs = false
-  /// Further arguments of `martlet-scheduler`, such as `--worker-ttl`, and of each worker.
+  /// Further arguments of `martlet-scheduler`, such as `--worker-ttl`.
   public var schedulerFlags: [String] = []
+  /// Further arguments of each worker.
   public var workerFlags: [String] = []
 
   /// What suits most programs.

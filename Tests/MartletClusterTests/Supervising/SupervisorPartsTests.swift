@@ -22,6 +22,15 @@ import Testing
     #expect(lines.lines.last == "\u{FFFD}")
   }
 
+  @Test func `the trace of a crash does not push its message out`() {
+    var lines = LastLines()
+    lines.append(Array("a.swift:3: Fatal error: Division by zero\nCurrent stack trace:\n".utf8))
+    for number in 0..<40 { lines.append(Array("\(number)    libc.so.6      0x00007f name + \(number)\n".utf8)) }
+    #expect(lines.lines == ["a.swift:3: Fatal error: Division by zero"])
+    lines.append(Array("after\n5 0x1\n".utf8))
+    #expect(lines.lines == ["a.swift:3: Fatal error: Division by zero", "after", "5 0x1"])
+  }
+
   private func task(_ number: UInt32) -> RunningTask {
     RunningTask(
       digest: Digest128(low: UInt64(number), high: .max - UInt64(number)),
