@@ -55,7 +55,8 @@ let package = Package(
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
       exclude: ["Pool/README.md"], swiftSettings: strict),
     .executableTarget(
-      name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
+      name: "martlet-csv",
+      dependencies: ["Martlet", "MartletCluster", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
     .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Glibc
+import Martlet
 package import MartletGraph
 import MartletNet
 import MartletSystem
@@ -116,7 +117,8 @@ package enum WorkerProgram {
     do throws(UsageError) {
       let request = try request(words)
       if request.isSupervised, page == nil { return supervise(words, request) }
-      return try serve(request, registry ?? TaskFunctions.locked(), page)
+      if let registry { return try serve(request, registry, page) }
+      return try serve(request, try ownRegistry(), page)
     } catch {
       complain("\(error)")
       return misused
@@ -134,6 +136,19 @@ package enum WorkerProgram {
       arguments: before + ["--no-supervisor"] + words, settings: settings, logLevel: request.logLevel,
       logFormat: request.logFormat
     ).run()
+  }
+
+  /// The functions of this process, and those that table queries are made of.
+  private static func ownRegistry() throws(UsageError) -> TaskFunctionRegistry {
+    do throws(TaskRegistryError) {
+      try TableFunctions.register()
+    } catch {
+      // Where somebody works with them already, there are no others.
+      if error.code != .locked {
+        throw UsageError("\(error)", remedy: "load no plug-in that uses the names martlet.table.*")
+      }
+    }
+    return TaskFunctions.locked()
   }
 
   static func request(_ words: [String]) throws(UsageError) -> Request {
