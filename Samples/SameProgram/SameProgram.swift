@@ -32,7 +32,7 @@ struct SameProgram: MartletProgram {
 
   private static func estimate(on client: Client) async throws {
     defer { client.close() }
-    let throwsPerTask = 1_000_000
+    let throwsPerTask = 200_000
     let tasks = 40
     let hits = (0..<tasks).map { delayed(Hits(seed: UInt64($0), throws: throwsPerTask), on: []) }
     let total = delayed(Total(), on: hits.map(\.erased))

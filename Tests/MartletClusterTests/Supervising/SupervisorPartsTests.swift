@@ -1,5 +1,7 @@
+import Glibc
 import MartletBytes
 import MartletProtocol
+import TestSupport
 import Testing
 
 @testable import MartletCluster
@@ -85,6 +87,21 @@ import Testing
     #expect(read.tasks == report.tasks)
     page.prepare(nil)
     #expect(other.lastDeath() == nil)
+  }
+
+  @Test func `a process has its descriptors and no others`() async throws {
+    try await aside {
+      let forgotten = dup(0)
+      let given = fcntl(0, F_DUPFD_CLOEXEC, 3)
+      defer { for descriptor in [forgotten, given] { close(descriptor) } }
+      for (descriptor, expected) in [(forgotten, 1), (given, 0)] as [(Int32, Int32)] {
+        let script = "[ -e /proc/$$/fd/\(descriptor) ] && [ -e /proc/$$/fd/0 ] && [ -e /proc/$$/fd/2 ]"
+        var plan = ChildProcess.Plan(program: "/bin/sh", arguments: ["sh", "-c", script])
+        plan.inherited = given
+        var process = try ChildProcess(plan)
+        #expect(process.wait(blocks: true) == .exited(expected))
+      }
+    }
   }
 
   @Test func `signals and statuses have their words`() {
