@@ -170,7 +170,15 @@ struct RandomMessages {
         WorkerRegistration(
           name: text(), address: text(), host: text(), threads: 1 + word() % 64, memoryLimit: amount(),
           resources: list { $0.resource() }, functions: list { $0.function() }, epoch: random.next(),
-          holdings: list { $0.holding() }))
+          holdings: list { $0.holding() },
+          isSupervised: random.chance(50),
+          lastDeath: random.chance(50)
+            ? nil
+            : PastDeath(
+              worker: worker(), epoch: random.next(),
+              death: WorkerDeath(
+                worker: text(), host: text(), cause: text(), peakBytes: amount(), lastLines: list { $0.text() }),
+              running: random.chance(50) ? nil : list { TaskRun(task: $0.handle(), run: $0.run()) })))
     case 1: .heartbeat(metrics())
     case 2:
       .finished(

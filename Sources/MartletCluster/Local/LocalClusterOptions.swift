@@ -19,6 +19,8 @@ public struct LocalClusterOptions: Sendable {
   public var memoryLimit = 0
   /// What tasks may need of a worker beside threads.
   public var resources: [String: Double] = [:]
+  /// Where a directory is made for what the processes need and spill. Nil: where `TMPDIR` says, or `/tmp`.
+  public var directory: String?
   /// Where `martlet-scheduler` and `martlet-worker` lie. Nil: where the variable `MARTLET_BIN` says, or else beside the program
   /// that runs.
   public var binaries: String?

@@ -452,6 +452,7 @@ extension SchedulerCore {
   // MARK: Time
 
   mutating func tick(_ actions: inout [SchedulerAction]) {
+    concludeLateInquests()
     while let timer = timers.first, timer.key <= now.nanoseconds {
       _ = timers.pop()
       let slot = timer.number

@@ -10,6 +10,8 @@ extension SchedulerCore {
       actions.append(.closeWorker(worker))
       return
     }
+    // Before the new worker is given anything of what is decided by it.
+    if let death = registration.lastDeath { conclude(death, &actions) }
     var known: [Bool] = []
     for function in registration.functions {
       let number = self.function(numbered: function)  // kept for as long as the scheduler lives: they are few
@@ -26,6 +28,7 @@ extension SchedulerCore {
         resources: registration.resources, occupied: [Int64](repeating: 0, count: registration.resources.count),
         functions: known, lastHeard: now, peers: [PeerRef(worker: worker, address: registration.address)],
         addresses: [registration.address], load: load))
+    workers[Int(worker.rawValue)].isSupervised = registration.isSupervised
     loads.append(load)
     livingWorkerCount += 1
     outboxes.append(WorkerOutbox())
@@ -235,7 +238,8 @@ extension SchedulerCore {
   // MARK: Ends of workers
 
   mutating func lose(
-    _ worker: WorkerID, _ death: WorkerDeath, started: [TaskHandle]?, _ actions: inout [SchedulerAction]
+    _ worker: WorkerID, _ death: WorkerDeath, started: [TaskHandle]?, awaitsReport: Bool = false,
+    _ actions: inout [SchedulerAction]
   ) {
     let number = Int(worker.rawValue)
     guard number < workers.count, loads[number].isAlive else { return }
@@ -257,8 +261,12 @@ extension SchedulerCore {
     while case let pair = holders.first(ofRight: worker.rawValue), pair != Relation.none {
       removeHolder(holders.left(pair), worker.rawValue)
     }
-    for slot in blamed where tasks[Int(slot)].isUsed && tasks[Int(slot)].state.isActive {
-      blame(slot, death)
+    if awaitsReport, started == nil, workers[number].isSupervised, !blamed.isEmpty {
+      openInquest(worker, death, blamed)
+    } else {
+      for slot in blamed where tasks[Int(slot)].isUsed && tasks[Int(slot)].state.isActive {
+        blame(slot, death)
+      }
     }
     for slot in unfinished where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .waiting {
       tasks[Int(slot)].unmet = missingInputs(of: slot)
@@ -289,9 +297,10 @@ extension SchedulerCore {
     return Array(ordered.prefix(threads))
   }
 
-  private mutating func blame(_ slot: UInt32, _ death: WorkerDeath) {
+  mutating func blame(_ slot: UInt32, _ death: WorkerDeath) {
     tasks[Int(slot)].deaths += 1
-    tasks[Int(slot)].isSuspect = true
+    // Where it runs already, it is not alone.
+    if tasks[Int(slot)].state != .processing { tasks[Int(slot)].isSuspect = true }
     deathsByTask[slot, default: []].append(death)
     guard Int(tasks[Int(slot)].deaths) > settings.allowedFailures else { return }
     let deaths = deathsByTask[slot] ?? []
