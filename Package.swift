@@ -54,7 +54,8 @@ let package = Package(
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
       exclude: ["Pool/README.md"], swiftSettings: strict),
     .executableTarget(
-      name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
+      name: "martlet-csv",
+      dependencies: ["Martlet", "MartletCluster", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
     .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict),
@@ -82,8 +83,12 @@ let package = Package(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
+    .target(
+      name: "ClusterFunctions", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/ClusterFunctions",
+      swiftSettings: strict),
     .executableTarget(
-      name: "cluster-program", dependencies: ["MartletCluster", "MartletProtocol", "MartletBytes"],
+      name: "cluster-program",
+      dependencies: ["ClusterFunctions", "MartletCluster", "MartletProtocol", "MartletGraph", "MartletBytes"],
       path: "Tests/ClusterProgram", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
@@ -122,6 +127,11 @@ let package = Package(
         "MartletBytes",
       ], swiftSettings: strict),
     .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
-    .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
+    .testTarget(
+      name: "EndToEnd",
+      dependencies: [
+        "martlet-csv", "martlet-scheduler", "martlet-worker", "cluster-program", "ClusterFunctions", "TestSupport",
+        "MartletCluster", "Martlet", "MartletGraph", "MartletSystem",
+      ], swiftSettings: strict),
   ]
 )

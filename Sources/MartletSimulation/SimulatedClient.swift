@@ -8,6 +8,8 @@ struct SimulatedClient: Sendable {
   var session: Int?
   /// The wanted jobs by the scheduler's handles.
   var handles: [TaskHandle: Int] = [:]
+  /// How many of them it has named.
+  var named = 0
   /// What is said to be there.
   var sought: Set<TaskHandle> = []
   var results: [Int: UInt64] = [:]

@@ -49,7 +49,11 @@ extension Simulation {
   private mutating func hear(_ client: Int, _ message: SchedulerToClient) throws(SimulationFailure) {
     switch message {
     case .accepted(_, let handles):
-      for (handle, job) in zip(handles, clients[client].workload.wanted) { clients[client].handles[handle] = job }
+      // In several messages, perhaps.
+      for (handle, job) in zip(handles, clients[client].workload.wanted.dropFirst(clients[client].named)) {
+        clients[client].handles[handle] = job
+      }
+      clients[client].named += handles.count
     case .refused(_, let failure): throw self.failure("client \(client) was refused: \(failure)")
     case .finished(let results):
       for result in results { take(result, client) }

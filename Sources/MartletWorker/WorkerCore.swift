@@ -45,6 +45,9 @@ package struct WorkerCore: Sendable {
   var mayHaveOrphans = false
   /// Bodies that compute, that run and wait, and that are suspended.
   var computing = 0
+  /// Bodies that are begun beyond the threads, and wait in the shell's queue: bodies so short that handing them over one by one
+  /// would take longer than they do. Set by the shell, which gives back those that wait long (`taskReturned`).
+  package var ahead = 0
   var blocking = 0
   var suspended = 0
 
@@ -119,6 +122,7 @@ package struct WorkerCore: Sendable {
         execution, TaskResult(nanoseconds: nanoseconds, byteCount: max(0, byteCount), type: type, inline: inline),
         &actions)
     case .taskFailed(let execution, let failure): failed(execution, failure, &actions)
+    case .taskReturned(let execution): returned(execution, &actions)
     case .taskSuspended(let execution): suspend(execution)
     case .taskResumed(let execution): resume(execution)
     case .spillEnded(let value, let outcome, let bytes): spillEnded(value, outcome, bytes, &actions)

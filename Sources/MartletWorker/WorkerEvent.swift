@@ -69,6 +69,8 @@ package enum WorkerEvent: Sendable {
   case taskEnded(ExecutionID, nanoseconds: Int64, byteCount: Int64, type: String, inline: [UInt8]?)
   /// A body has thrown, or its inputs or result could not be used.
   case taskFailed(ExecutionID, FailureRecord)
+  /// A body that was to be run has not begun, and will not: its task is given back.
+  case taskReturned(ExecutionID)
   /// A body waits and holds no thread, or goes on.
   case taskSuspended(ExecutionID)
   case taskResumed(ExecutionID)

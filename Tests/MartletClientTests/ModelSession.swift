@@ -194,6 +194,15 @@ struct ModelSession: ~Copyable {
       switch action {
       case .tellClient(let id, let message):
         guard id.rawValue == clientNumber, isLinked else { break }
+        // More tasks than fit in a frame are named in several messages.
+        if case .accepted(let graph, let wanted) = message, wanted.count > 1, random.chance(50) {
+          let cut = 1 + random.below(wanted.count - 1)
+          for part in [wanted[..<cut], wanted[cut...]] {
+            let message = SchedulerToClient.accepted(graph: graph, wanted: Array(part))
+            send(.toClient(.schedulerSaid(message), link: link), order: "to client \(link)", within: 50)
+          }
+          break
+        }
         let copy = random.chance(10) ? try SchedulerToClient(portableBytes: message.portableBytes()) : message
         send(.toClient(.schedulerSaid(copy), link: link), order: "to client \(link)", within: 50)
       case .tellWorker(let id, let message):

@@ -84,7 +84,7 @@ import Testing
         live.enter()
         defer { live.leave() }
         begun.raise()
-        try await _Concurrency.Task.sleep(for: .seconds(1000))
+        try await _Concurrency.Task.sleep(for: .seconds(1_000_000))
         return 1
       }
       let bad = builder.asyncTask("bad") { () -> Int in
@@ -107,7 +107,7 @@ import Testing
       var builder = GraphBuilder()
       let endless = builder.asyncTask("endless") { () -> Int in
         begun.raise()
-        try await _Concurrency.Task.sleep(for: .seconds(1000))
+        try await _Concurrency.Task.sleep(for: .seconds(1_000_000))
         return 1
       }
       startThread(named: "cancels") {

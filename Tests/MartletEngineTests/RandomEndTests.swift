@@ -43,7 +43,7 @@ private struct RandomEnding {
       traits.isBlocking = Int.random(in: 0..<4, using: &random) == 0
       traits.priority = Int16(Int.random(in: 0..<8, using: &random) == 0 ? 1 : 0)
       if Int.random(in: 0..<4, using: &random) == 0 { traits.resources = [ResourceNeed("r", amount: 1 + index % 2)] }
-      if Int.random(in: 0..<6, using: &random) == 0 { traits.timeout = .seconds(1000) }
+      if Int.random(in: 0..<6, using: &random) == 0 { traits.timeout = .seconds(1_000_000) }
       traits.isSource = Int.random(in: 0..<5, using: &random) == 0
       traits.estimatedResultBytes = 100
       let failures = Int.random(in: 0..<5, using: &random) == 0 ? 2 : 0

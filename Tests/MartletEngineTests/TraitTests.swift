@@ -199,7 +199,7 @@ import Testing
       let source = CancellationSource()
       let begun = Flag()
       var builder = GraphBuilder()
-      let node = builder.task("bad", traits: TaskTraits(retry: RetryPolicy(limit: 5, delay: .seconds(1000)))) {
+      let node = builder.task("bad", traits: TaskTraits(retry: RetryPolicy(limit: 5, delay: .seconds(1_000_000)))) {
         () -> Int in
         begun.raise()
         throw Mistake(number: 1)
@@ -256,7 +256,7 @@ import Testing
     for executor in TimeoutTests.executors {
       var builder = GraphBuilder()
       let node = builder.asyncTask("endless", traits: TaskTraits(timeout: .milliseconds(2))) { () -> Int in
-        try await _Concurrency.Task.sleep(for: .seconds(1000))
+        try await _Concurrency.Task.sleep(for: .seconds(1_000_000))
         return 1
       }
       let graph = builder.build()
@@ -269,9 +269,9 @@ import Testing
     for executor in TimeoutTests.executors {
       var builder = GraphBuilder()
       let nodes = (0..<40).map { index in
-        builder.task("quick", traits: TaskTraits(timeout: .seconds(1000))) { index }
+        builder.task("quick", traits: TaskTraits(timeout: .seconds(1_000_000))) { index }
       }
-      let waits = builder.asyncTask("waits", traits: TaskTraits(timeout: .seconds(1000))) { 1 }
+      let waits = builder.asyncTask("waits", traits: TaskTraits(timeout: .seconds(1_000_000))) { 1 }
       let sum = builder.task("sum", all: nodes + [waits]) { $0.reduce(0, +) }
       #expect(try await executor.aside(builder.build(), output: sum) == 781)
     }

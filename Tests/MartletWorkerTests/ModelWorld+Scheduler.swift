@@ -205,6 +205,7 @@ extension ModelWorld {
   /// Something happens; false when there was nothing.
   mutating func step() throws {
     now += Int64(1 + random.below(1_000_000))
+    if random.chance(2) { core.ahead = random.below(4) }
     switch random.below(12) {
     case 0, 1, 2:
       guard isConnected, !toWorker.isEmpty else { return }
@@ -225,6 +226,10 @@ extension ModelWorld {
     let event = pending.remove(at: random.below(pending.count))
     switch event {
     case .taskEnded(let execution, _, _, _, _):
+      if random.chance(4) {
+        running[execution.rawValue] = nil
+        return try hand(.taskReturned(execution))
+      }
       results[execution.rawValue] = Self.keysByDigest[running[execution.rawValue]!.task.digest]
       running[execution.rawValue] = nil
     case .taskFailed(let execution, _): running[execution.rawValue] = nil

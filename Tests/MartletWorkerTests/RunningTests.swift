@@ -40,6 +40,34 @@ import Testing
     #expect(fixture.handle(end(1)).contains(.run(execution(1), task(3), inputs: [])))
   }
 
+  @Test func `short bodies are begun ahead of a free thread, but for those whose time runs`() {
+    var fixture = WorkerFixture()
+    fixture.core.ahead = 2
+    var limited = task(3)
+    limited.timeoutNanoseconds = 1_000_000
+    let started = fixture.hear(.compute([task(1), task(2), limited, task(4)]))
+    #expect(started == [.run(execution(0), task(1), inputs: []), .run(execution(1), task(2), inputs: [])])
+    _ = fixture.handle(end(0))
+    #expect(fixture.handle(end(1)).contains(.run(execution(1), limited, inputs: [])))
+  }
+
+  @Test func `a body that was begun ahead in vain is given back, and its inputs are free again`() {
+    var fixture = WorkerFixture()
+    fixture.core.ahead = 1
+    _ = fixture.hear(.compute([task(1), task(2, inputs: [input(9, inline: [1])])]))
+    let actions = fixture.handle(.taskReturned(execution(1)))
+    #expect(actions.contains(.tellScheduler(.stealAnswer(handle(2), RunID(rawValue: 1), gave: true))))
+    #expect(actions.contains(.drop(value(2))))
+    #expect(fixture.handle(.taskReturned(execution(1))) == [])
+    // One that was cancelled meanwhile is nobody's.
+    _ = fixture.hear(.compute([task(3)]))
+    _ = fixture.hear(.cancel([TaskRun(task: handle(3), run: RunID(rawValue: 1))]))
+    #expect(fixture.handle(.taskReturned(execution(1))) == [])
+    _ = fixture.handle(end(0))
+    _ = fixture.hear(.release([handle(1)]))
+    #expect(fixture.core.leftover() == nil)
+  }
+
   @Test func `blocking tasks take no thread of the others, and have a bound of their own`() {
     var fixture = WorkerFixture { $0.blockingTasks = 2 }
     let blocking = (1...3).map { task($0, isBlocking: true) }

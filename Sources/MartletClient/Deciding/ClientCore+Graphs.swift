@@ -93,6 +93,7 @@ extension ClientCore {
       if let slot = slot(of: future), futures[Int(slot)].expected > 0 { futures[Int(slot)].expected -= 1 }
     }
     graphs[Int(graph)].expected = []
+    graphs[Int(graph)].named = 0
     if hasDeferred {
       hasDeferred = false
       needsResend = true
@@ -428,13 +429,20 @@ extension ClientCore {
 
   // MARK: From the scheduler
 
-  /// The scheduler has a graph and names its wanted tasks. False when that cannot be.
+  /// The scheduler has a graph and names its wanted tasks, or some of them, and others in messages that follow. False when
+  /// that cannot be.
   mutating func accepted(_ slot: UInt32, _ tasks: [TaskHandle], _ actions: inout [ClientAction]) -> Bool {
-    guard graphs[Int(slot)].phase == .sent, graphs[Int(slot)].expected.count == tasks.count else { return false }
-    for (future, task) in zip(graphs[Int(slot)].expected, tasks) {
+    let named = graphs[Int(slot)].named
+    let expected = graphs[Int(slot)].expected.count
+    guard graphs[Int(slot)].phase == .sent, tasks.count <= expected - named, !tasks.isEmpty || named == expected else {
+      return false
+    }
+    graphs[Int(slot)].named = named + tasks.count
+    for (future, task) in zip(graphs[Int(slot)].expected[named...], tasks) {
       guard let place = self.slot(of: future) else { continue }
       guard bind(place, task, &actions) else { return false }
     }
+    if named + tasks.count < expected { return true }
     wireUses[graphs[Int(slot)].wire] = nil
     graphs[Int(slot)].phase = .accepted
     clearExpected(slot)

@@ -135,6 +135,7 @@ extension ClientCore {
       if graphs[Int(graph)].phase == .unsent || graphs[Int(graph)].phase == .refused {
         graphs[Int(graph)].sentPieces = 0
         graphs[Int(graph)].expected = []
+        graphs[Int(graph)].named = 0
       }
       graph = graphs[Int(graph)].next
     }

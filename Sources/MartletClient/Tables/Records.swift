@@ -109,6 +109,8 @@ struct GraphRecord {
   var inputs: [FutureID] = []
   /// Those that the scheduler will name.
   var expected: [FutureID] = []
+  /// How many of them it has named.
+  var named = 0
   /// The keys of its own tasks, while pieces come. Only looked up.
   var ownDigests: Set<Digest128> = []
   var bytes = 0

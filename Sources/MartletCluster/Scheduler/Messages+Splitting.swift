@@ -9,7 +9,10 @@ extension SchedulerToClient {
     case .finished(let list): list.halves.map { (.finished($0), .finished($1)) }
     case .recomputing(let list): list.halves.map { (.recomputing($0), .recomputing($1)) }
     case .holders(let list): list.halves.map { (.holders($0), .holders($1)) }
-    case .accepted, .refused, .failed, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: nil
+    // Its parts are said one after the other: the client knows how many tasks it waits for.
+    case .accepted(let graph, let list):
+      list.halves.map { (.accepted(graph: graph, wanted: $0), .accepted(graph: graph, wanted: $1)) }
+    case .refused, .failed, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: nil
     }
   }
 }

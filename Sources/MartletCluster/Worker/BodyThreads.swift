@@ -21,6 +21,10 @@ final class BodyThreads: @unchecked Sendable {
   /// Those before `first` are taken.
   private var queue: [BodyRun?] = []
   private var first = 0
+  /// Runs that threads have taken; what the last look at the queue found.
+  private var taken = 0
+  private var lastTaken = 0
+  private var wasWaiting = false
   private var sleeping = 0
   private var living = 0
   private var isClosed = false
@@ -89,6 +93,22 @@ final class BodyThreads: @unchecked Sendable {
     runs.removeAll(keepingCapacity: true)
   }
 
+  /// Takes back all runs that wait, when no thread has taken any between two calls: the threads are busy with longer bodies.
+  func withdrawStuck() -> [BodyRun] {
+    monitor.withLock {
+      let hasMoved = taken != lastTaken || !wasWaiting
+      lastTaken = taken
+      wasWaiting = first < queue.count
+      guard wasWaiting, !hasMoved else { return [] }
+      let runs = queue[first...].compactMap { $0 }
+      queue.removeAll(keepingCapacity: true)
+      first = 0
+      waiting.store(0, ordering: .relaxed)
+      wasWaiting = false
+      return runs
+    }
+  }
+
   /// Exchanges the bodies that have ended with `list`, which is empty; on the loop's thread.
   func takeEnds(_ list: inout [BodyRun]) {
     endsLock.withLock { swap(&ends, &list) }
@@ -140,6 +160,7 @@ final class BodyThreads: @unchecked Sendable {
       let run = queue[first]
       queue[first] = nil
       first += 1
+      taken &+= 1
       waiting.store(queue.count - first, ordering: .relaxed)
       return run
     }

@@ -175,6 +175,7 @@ extension WorkerShell {
       log.info(
         "the scheduler has taken this worker in", ("worker", "\(worker.rawValue)"),
         ("epoch", String(epoch, radix: 16)), ("kept", "\(keep.count)"))
+      settings.page?.registered(as: worker, epoch: epoch)
     }
     feed(.schedulerSaid(message))
   }

@@ -18,6 +18,8 @@ package struct WorkerServerSettings: Sendable {
   package var threads = 1
   /// Bytes of results and of the process; 0: no limit, and nothing is spilled.
   package var memoryLimit: Int64 = 0
+  /// Whether what the process takes counts against the limit, not only results: false where it has other work as well.
+  package var measuresProcess = true
   /// What tasks may need of it beside threads.
   package var resources: [String: Double] = [:]
   /// Where results are spilled: a directory of its own is made in there. Empty: that of the system for short-lived files.
@@ -48,6 +50,8 @@ package struct WorkerServerSettings: Sendable {
   /// Options of the loop.
   package var loop = LoopSettings()
   package var log = Log.silent
+  /// Where a supervisor reads which tasks run; nil: there is none.
+  package var page: RunningTasksPage?
 
   package init(scheduler: String = "") { self.scheduler = scheduler }
 }

@@ -66,8 +66,11 @@ final class WorkerShell: @unchecked Sendable {
 
   var usage = ProcessUsage()
   var counters = WorkerCounters()
-  private var averageNanoseconds: Int64 = 1_000_000
+  /// Of the last bodies.
+  private var averageNanoseconds = WorkerShell.longBody
 
+  private static let longBody: Int64 = 10_000_000
+  private static let shortBody: Int64 = 200_000
   static let tickInterval = Duration.milliseconds(50)
   /// Larger values are encoded and decoded on a thread of their own.
   static let loopCodecBytes = 64 << 10
@@ -87,7 +90,9 @@ final class WorkerShell: @unchecked Sendable {
     core = WorkerCore(settings: decisions)
     bodies = BodyThreads(
       count: decisions.threads, registry: registry,
-      limits: BodyRun.Limits(inlineBytes: decisions.inlineBytes, maximumBytes: settings.maximumResultBytes))
+      limits: BodyRun.Limits(
+        inlineBytes: decisions.inlineBytes, maximumBytes: settings.maximumResultBytes,
+        page: settings.page))
     startedAt = martlet_monotonic_nanoseconds()
     lostAt = startedAt
     turnEnd = TurnEnd(loop: loop) { [weak self] in self?.endOfTurn() }
@@ -327,6 +332,8 @@ final class WorkerShell: @unchecked Sendable {
 
   private func takeEnds() {
     bodies.takeEnds(&ended)
+    for run in ended { averageNanoseconds += (min(run.nanoseconds, WorkerShell.longBody) - averageNanoseconds) / 8 }
+    core.ahead = ahead
     for run in ended {
       if let failure = run.failure {
         counters.failedTasks += 1
@@ -342,14 +349,37 @@ final class WorkerShell: @unchecked Sendable {
     ended.removeAll(keepingCapacity: true)
   }
 
+  /// How many bodies are handed over before a thread is free: about a millisecond's worth for each thread, when they are short.
+  private var ahead: Int {
+    guard averageNanoseconds < WorkerShell.shortBody else { return 0 }
+    // What handing over takes beside the body, measured.
+    let cost = averageNanoseconds + 5_000
+    return core.settings.threads * Int(min(128, 1_000_000 / cost))
+  }
+
+  /// Gives back what waits for threads that are busy with longer bodies than was thought.
+  private func returnStuckRuns() {
+    let stuck = bodies.withdrawStuck()
+    if stuck.isEmpty { return }
+    averageNanoseconds = WorkerShell.longBody
+    core.ahead = 0
+    for run in stuck {
+      run.abandon()
+      feed(.taskReturned(run.execution))
+    }
+  }
+
   // MARK: Time
 
   private func tick() {
     guard !isEnding else { return }
     tickTimer?.arm(after: WorkerShell.tickInterval)
     if bodies.hasEnds { takeEnds() }
+    returnStuckRuns()
     if usage.measure(at: loop.now) {
-      feed(.memory(residentBytes: usage.residentBytes, processorPercent: usage.processorPercent))
+      feed(
+        .memory(
+          residentBytes: settings.measuresProcess ? usage.residentBytes : 0, processorPercent: usage.processorPercent))
       lookForSilence()
     }
     feed(.tick)

@@ -225,7 +225,8 @@ extension SchedulerCore {
     while let slot = stack.popLast() {
       switch tasks[Int(slot)].state {
       case .waiting, .ready, .noWorker: break
-      case .processing: unassign(slot, tellWorker: false)
+      // Who has reported the failure knows that it has ended; who computes what is cancelled does not.
+      case .processing: unassign(slot, tellWorker: cause == .cancelled)
       case .released, .memory, .failed: continue
       }
       tasks[Int(slot)].isDelayed = false

@@ -2,8 +2,8 @@ import Glibc
 
 /// Flat records by dense numbers.
 ///
-/// Grows by half, with `realloc`: a large table's pages are moved, not copied, so growing costs no pause and leaves no
-/// holes, and pages that were never written take no memory. An index outside of the table stops the program.
+/// Grows with `realloc`: a large table's pages are moved, not copied, so it can grow by little at a time, without pauses
+/// and holes. An index outside of the table stops the program.
 struct Table<Element: BitwiseCopyable>: ~Copyable, @unchecked Sendable {
   // Sendable: it owns its memory, and there is no second owner.
   private var base: UnsafeMutablePointer<Element>
@@ -38,7 +38,8 @@ struct Table<Element: BitwiseCopyable>: ~Copyable, @unchecked Sendable {
   }
 
   private mutating func grow() {
-    capacity = capacity + capacity / 2
+    let isLarge = capacity * MemoryLayout<Element>.stride >= 1 << 17
+    capacity += capacity / (isLarge ? 8 : 2)
     base = Table.resized(base, to: capacity)
   }
 

@@ -50,44 +50,47 @@ package enum TaskState: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
 /// What the scheduler knows of a task: 104 bytes, and 20 for each dependency, each holder and each client that wants it.
 struct TaskRecord: BitwiseCopyable {
+  // What is told of an input.
   var digest: Digest128
-  /// Lower runs earlier among the owner's tasks.
-  var priority: UInt64 = 0
-  /// Bytes of the result, while it is in memory.
-  var resultBytes: Int64 = 0
-  /// The arguments of a call, the bytes of a constant.
-  var arguments = KeptBytes.none
   /// Makes handles of an earlier task in this slot invalid.
   var generation: UInt32
   /// The assignment that is valid now.
   var run: UInt32 = 0
-  /// An index into the scheduler's kinds.
-  var kind: UInt32 = 0
-  /// The client whose graph brought it; its share of the cluster pays for it.
-  var owner: UInt32 = 0
-  /// While it waits, `unmet`; while it is processing, `assignment`.
-  private var count: UInt32 = 0
-  /// Where it is processing, or was.
-  var worker: UInt32 = 0
-  /// Dependents that need its result and have not run.
-  var waiters: UInt32 = 0
-  /// Graphs of which pieces are missing that speak of it: it is not forgotten meanwhile.
-  var pins: UInt32 = 0
-  var attempts: UInt16 = 0
-  var retriesLeft: UInt16 = 0
-  var state = TaskState.released
-  /// Workers that died of it.
-  var deaths: UInt8 = 0
-  private var flags: UInt8 = 0
   /// An index into the scheduler's types, while it is in memory; `Names.none` for one without a name.
   var resultType = Names.none
   /// Where its result's copy is among those that are kept here.
   var inline = InlineResults.none
+  // What changes when a neighbour does.
+  /// Bytes of the result, while it is in memory.
+  var resultBytes: Int64 = 0
   /// The heads of its lists: of edges to its inputs, of edges from its dependents, of its holders, of who wants it.
   var firstInput = Dependencies.none
   var firstDependent = Dependencies.none
   var firstHolder = Relation.none
   var firstWant = Relation.none
+  /// While it waits, `unmet`; while it is processing, `assignment`.
+  private var count: UInt32 = 0
+  /// Dependents that need its result and have not run.
+  var waiters: UInt32 = 0
+  var state = TaskState.released
+  /// Workers that died of it.
+  var deaths: UInt8 = 0
+  private var flags: UInt8 = 0
+  // The rest.
+  var retriesLeft: UInt16 = 0
+  /// An index into the scheduler's kinds.
+  var kind: UInt32 = 0
+  /// The arguments of a call, the bytes of a constant.
+  var arguments = KeptBytes.none
+  /// Lower runs earlier among the owner's tasks.
+  var priority: UInt64 = 0
+  /// The client whose graph brought it; its share of the cluster pays for it.
+  var owner: UInt32 = 0
+  /// Where it is processing, or was.
+  var worker: UInt32 = 0
+  /// Graphs of which pieces are missing that speak of it: it is not forgotten meanwhile.
+  var pins: UInt32 = 0
+  var attempts: UInt16 = 0
 
   init(digest: Digest128, generation: UInt32) {
     self.digest = digest

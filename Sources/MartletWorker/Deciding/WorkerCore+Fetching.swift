@@ -42,9 +42,14 @@ extension WorkerCore {
       }
       unlocated.append(slot)
     }
+    // Who has nothing else to do may hold all that the scheduler would give it, and what is missing could be computed here.
+    let isStuck =
+      executionCount == 0 && readyCount == 0 && fetchingCount == 0 && loadingCount == 0 && spillingCount == 0
+    let patience =
+      isStuck ? min(settings.giveBackNanoseconds, 2 * settings.askAgainNanoseconds) : settings.giveBackNanoseconds
     for slot in unlocated where tasks[Int(slot)].isUnlocated {
       let dependents = tasks[Int(slot)].dependents
-      if !dependents.isEmpty, now - tasks[Int(slot)].unlocatedSince >= settings.giveBackNanoseconds {
+      if !dependents.isEmpty, now - tasks[Int(slot)].unlocatedSince >= patience {
         for dependent in dependents { giveBack(dependent, &actions) }
       } else if tasks[Int(slot)].askAt <= now {
         tasks[Int(slot)].askAt = now + settings.askAgainNanoseconds

@@ -223,7 +223,9 @@ extension WorkerCore {
 
   /// Begins what may begin, by priority.
   mutating func start(_ actions: inout [WorkerAction]) {
-    while let slot = firstReady(), computing < settings.threads {
+    while let slot = firstReady(), computing < settings.threads + ahead {
+      // The time of a task must not run while it waits for a thread.
+      if computing >= settings.threads, work[Int(slot)]?.timeoutNanoseconds != 0 { break }
       // Without room, and with very many bodies that wait, one goes on: it may be what all wait for.
       if isPaused || suspended >= settings.suspendedTasks, computing > 0 { break }
       _ = ready.pop()
@@ -352,6 +354,26 @@ extension WorkerCore {
   mutating func failed(_ execution: ExecutionID, _ failure: FailureRecord, _ actions: inout [WorkerAction]) {
     guard let end = close(execution) else { return }
     if end.slot != TaskRecord.none { answer(end.slot, failure, &actions) }
+    for input in end.inputs { unuse(input, &actions) }
+    if end.slot != TaskRecord.none { settle(end.slot, &actions) }
+  }
+
+  mutating func returned(_ execution: ExecutionID, _ actions: inout [WorkerAction]) {
+    guard let end = close(execution) else { return }
+    if end.slot != TaskRecord.none {
+      let place = Int(end.slot)
+      let isAssigned = tasks[place].phase != .unassigned
+      tasks[place].execution = TaskRecord.none
+      tasks[place].phase = .unassigned
+      if isAssigned {
+        if tasks[place].data.isHere {
+          finish(end.slot, nanoseconds: 0, inline: nil)
+        } else {
+          tell(.stealAnswer(tasks[place].handle, RunID(rawValue: tasks[place].run), gave: true), &actions)
+        }
+      }
+      if tasks[place].isWanted { locate(end.slot, &actions) }
+    }
     for input in end.inputs { unuse(input, &actions) }
     if end.slot != TaskRecord.none { settle(end.slot, &actions) }
   }

@@ -1,3 +1,4 @@
+import Glibc
 import MartletBytes
 import MartletProtocol
 import MartletScheduler
@@ -7,7 +8,8 @@ import MartletSystem
 /// no work.
 enum SchedulerSuite: BenchSuite {
   static let name = "scheduler"
-  static let summary = "the scheduler's decisions alone: ns a task and a transition, bytes a task held"
+  static let summary =
+    "the scheduler's decisions alone: ns of processor time a task and a transition, bytes a task held"
 
   /// A graph as a client sends it: what the task at a place needs, as distances backwards.
   private struct Shape {
@@ -18,16 +20,17 @@ enum SchedulerSuite: BenchSuite {
   }
 
   static func run(_ options: BenchOptions) throws {
+    if options.only == "flow" { return try flow(tasks: options.isToy ? 100_000 : 10_000_000) }
     if let only = options.only, let shape = shapes(isToy: options.isToy).first(where: { $0.name == only }) {
       return try measure(shape)
     }
-    print("scheduler: events in, actions out, in one thread; ns a task")
+    print("scheduler: events in, actions out, in one thread; ns of processor time a task")
     print("  shape             tasks  workers    submit       run    ns a transition   bytes a task held")
     // Each in a process of its own, so that its memory can be told.
-    for shape in shapes(isToy: options.isToy) {
+    for name in shapes(isToy: options.isToy).map(\.name) + ["flow"] {
       let child = try Child.run(
-        "/proc/self/exe", ["scheduler", "--only", shape.name] + (options.isToy ? ["--toy"] : []), output: nil)
-      if child.status != 0 { throw BenchError("the measurement of \(shape.name) ended with status \(child.status)") }
+        "/proc/self/exe", ["scheduler", "--only", name] + (options.isToy ? ["--toy"] : []), output: nil)
+      if child.status != 0 { throw BenchError("the measurement of \(name) ended with status \(child.status)") }
     }
   }
 
@@ -76,37 +79,43 @@ enum SchedulerSuite: BenchSuite {
     core.flush(&actions)
     actions = []
 
-    let before = martlet_resident_bytes()
-    var submitting: UInt64 = 0
-    var place = 0
-    while place < shape.tasks {
-      let piece = self.piece(of: shape, from: place)
-      place += piece.tasks.count
-      let start = martlet_monotonic_nanoseconds()
-      core.handle(.clientSaid(client, .submit(piece)), at: now, &actions)
-      submitting += martlet_monotonic_nanoseconds() - start
-    }
-    let held = martlet_resident_bytes() - before
-
     var ends = [[TaskEnd]](repeating: [], count: shape.workers)
-    var finished = 0
     var told = 0
-    let transitions = core.transitionCount
-    let start = martlet_monotonic_nanoseconds()
-    while finished < shape.tasks {
-      core.flush(&actions)
+    let result: [UInt8] = [1]
+    func carryOut() {
       for action in actions {
         switch action {
         case .tellWorker(let worker, .compute(let tasks)):
           for task in tasks {
             ends[Int(worker.rawValue)].append(
-              TaskEnd(task: task.task, run: task.run, nanoseconds: 1000, byteCount: 8, type: "i", inline: [1]))
+              TaskEnd(task: task.task, run: task.run, nanoseconds: 1000, byteCount: 8, type: "i", inline: result))
           }
         case .tellClient(_, .finished(let results)): told += results.count
         default: break
         }
       }
       actions.removeAll(keepingCapacity: true)
+    }
+
+    let before = Int(martlet_heap_bytes())
+    var submitting: UInt64 = 0
+    var place = 0
+    while place < shape.tasks {
+      let piece = self.piece(of: shape, from: place)
+      place += piece.tasks.count
+      let start = processorNanoseconds()
+      core.handle(.clientSaid(client, .submit(piece)), at: now, &actions)
+      submitting += processorNanoseconds() - start
+      carryOut()
+    }
+    let held = Int(martlet_heap_bytes()) - before
+
+    var finished = 0
+    let transitions = core.transitionCount
+    let start = processorNanoseconds()
+    while finished < shape.tasks {
+      core.flush(&actions)
+      carryOut()
       now = now + 100_000
       let already = finished
       for worker in 0..<shape.workers where !ends[worker].isEmpty {
@@ -120,8 +129,8 @@ enum SchedulerSuite: BenchSuite {
       }
     }
     core.flush(&actions)
-    for case .tellClient(_, .finished(let results)) in actions { told += results.count }
-    let running = martlet_monotonic_nanoseconds() - start
+    carryOut()
+    let running = processorNanoseconds() - start
     if told == 0 { throw BenchError("\(shape.name): the client heard of no result") }
     let count = Double(shape.tasks)
     print(
@@ -129,6 +138,101 @@ enum SchedulerSuite: BenchSuite {
         + padded(Double(submitting) / count, 10, digits: 0) + padded(Double(running) / count, 10, digits: 0)
         + padded(Double(running) / Double(core.transitionCount - transitions), 19, digits: 0)
         + padded("\(Int(held) / shape.tasks)", 20))
+  }
+
+  /// Tasks come and go, in graphs of ten thousand of which a few are known at a time: half of them have arguments and no
+  /// inputs, the others join two of those and are wanted. What is held must not grow.
+  private static func flow(tasks: Int) throws {
+    let graphTasks = 10_000
+    let workers = 100
+    var settings = SchedulerSettings()
+    settings.storyLength = 1 << 10
+    var core = SchedulerCore(settings: settings)
+    var now = Timestamp(nanoseconds: 0)
+    var actions: [SchedulerAction] = []
+    let client = ClientID(rawValue: 0)
+    core.handle(.clientConnected(client), at: now, &actions)
+    for number in 0..<workers {
+      let registration = WorkerRegistration(
+        name: "w\(number)", address: "10.0.0.1:\(number)", host: "h\(number / 8)", threads: 4, memoryLimit: 0,
+        functions: [FunctionName(name: "f", version: 1)])
+      core.handle(.workerRegistered(WorkerID(rawValue: UInt32(number)), registration), at: now, &actions)
+    }
+    var ends = [[TaskEnd]](repeating: [], count: workers)
+    var released: [TaskHandle] = []
+    var submitted = 0
+    var finished = 0
+    var early = 0
+    var most = 0
+    var nanoseconds: UInt64 = 0
+    let result: [UInt8] = [1]
+    let arguments = [UInt8](repeating: 7, count: 16)
+    while finished < tasks {
+      while submitted < tasks, submitted - finished < 3 * graphTasks {
+        var piece = Submission(graph: UInt32(submitted / graphTasks), isLast: true)
+        piece.functions = [FunctionName(name: "f", version: 1)]
+        piece.labels = ["task"]
+        for place in 0..<graphTasks {
+          let isJoin = place >= graphTasks / 2
+          let back = UInt32(graphTasks / 2)
+          piece.tasks.append(
+            SubmittedTask(
+              digest: digest(submitted + place), label: 0,
+              work: .call(function: 0, arguments: isJoin ? [] : arguments),
+              dependencies: isJoin ? [.back(back), .back(place == graphTasks / 2 ? back : back + 1)] : []))
+          if isJoin { piece.wanted.append(UInt32(place)) }
+        }
+        submitted += graphTasks
+        let start = processorNanoseconds()
+        core.handle(.clientSaid(client, .submit(piece)), at: now, &actions)
+        nanoseconds += processorNanoseconds() - start
+      }
+      var start = processorNanoseconds()
+      core.flush(&actions)
+      nanoseconds += processorNanoseconds() - start
+      for action in actions {
+        switch action {
+        case .tellWorker(let worker, .compute(let tasks)):
+          for task in tasks {
+            ends[Int(worker.rawValue)].append(
+              TaskEnd(task: task.task, run: task.run, nanoseconds: 1000, byteCount: 8, type: "i", inline: result))
+          }
+        case .tellClient(_, .finished(let results)): for result in results { released.append(result.task) }
+        default: break
+        }
+      }
+      actions.removeAll(keepingCapacity: true)
+      now = now + 100_000
+      let already = finished
+      start = processorNanoseconds()
+      core.handle(.clientSaid(client, .release(released)), at: now, &actions)
+      for worker in 0..<workers where !ends[worker].isEmpty {
+        finished += ends[worker].count
+        core.handle(
+          .workerSaid(WorkerID(rawValue: UInt32(worker)), .finished(ends[worker])), at: now, &actions)
+        ends[worker].removeAll(keepingCapacity: true)
+      }
+      nanoseconds += processorNanoseconds() - start
+      released.removeAll(keepingCapacity: true)
+      if finished == already { throw BenchError("flow: \(tasks - finished) tasks are left, and nothing is given out") }
+      let held = Int(martlet_heap_bytes())
+      if finished <= tasks / 10 { early = max(early, held) }
+      most = max(most, held)
+    }
+    let count = Double(tasks)
+    print(
+      "  flow" + padded("\(tasks)", 17) + padded("\(workers)", 9) + padded("", 10)
+        + padded(Double(nanoseconds) / count, 10, digits: 0)
+        + padded(Double(nanoseconds) / Double(core.transitionCount), 19, digits: 0)
+        + "   heap at most \(early >> 10) KiB in the first tenth, \(most >> 10) KiB in all")
+    if most > early + early / 5 { throw BenchError("flow: what the scheduler holds grows") }
+  }
+
+  /// The processor time of this thread: what the machine does besides is not in it.
+  private static func processorNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
   /// The tasks from a place on, as one message.

@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 2, 3] as [Int32])
+  @Test(arguments: [0, 2, 3, 4] as [Int32])
   func `an end that was meant is the supervisor's end`(status: Int32) {
     var fixture = Fixture()
     #expect(fixture.feed(.ended(ChildEnd(end: .exited(status)))) == [.finish(status)])

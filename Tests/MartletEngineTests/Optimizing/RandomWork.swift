@@ -91,7 +91,7 @@ struct RandomWork {
         case 5: step.traits.resources = [ResourceNeed("disk", amount: 1 + random.below(3))]
         case 6: step.traits.isSource = true
         case 7: step.traits.priority = Int16(random.below(9))
-        case 8: step.traits.timeout = .seconds(1000)
+        case 8: step.traits.timeout = .seconds(1_000_000)
         default: break
         }
         if failing, random.chance(4) { step.fails = true }

@@ -56,7 +56,7 @@ import Testing
     let failure = await #expect(throws: TaskFailure.self) { try await late.compute(on: Self.pools[1]) }
     #expect(failure?.underlying is TaskTimeout)
     let asleep = delayed("asleep") { () async throws -> Int in
-      try await Task.sleep(for: .seconds(1000))
+      try await Task.sleep(for: .seconds(1_000_000))
       return 1
     }.timeout(.milliseconds(20))
     let second = await #expect(throws: TaskFailure.self) { try await asleep.compute(on: Self.pools[0]) }

@@ -150,7 +150,7 @@ struct Mistake: Error, Equatable { let number: Int }
     #expect(!looping.cancel())
     await #expect(throws: CancellationError.self) { try await looping.value }
     #expect(looping.state == .cancelled)
-    let sleeping = await pool.submit { try await Task.sleep(for: .seconds(1000)) }
+    let sleeping = await pool.submit { try await Task.sleep(for: .seconds(1_000_000)) }
     while sleeping.state == .waiting { await Task.yield() }
     sleeping.cancel()
     await #expect(throws: CancellationError.self) { try await sleeping.value }
@@ -173,7 +173,7 @@ struct Mistake: Error, Equatable { let number: Int }
   @Test func `a timeout stops who looks`() async throws {
     let pool = Pool(width: 2)
     let futures = [
-      await pool.submit(timeout: .milliseconds(5)) { try await Task.sleep(for: .seconds(1000)) },
+      await pool.submit(timeout: .milliseconds(5)) { try await Task.sleep(for: .seconds(1_000_000)) },
       await pool.submit(timeout: .milliseconds(5)) {
         while true { try Pool.checkCancellation() }
       },
@@ -182,7 +182,7 @@ struct Mistake: Error, Equatable { let number: Int }
       let error = await #expect(throws: PoolError.self) { try await future.value }
       #expect(error?.code == .timedOut)
     }
-    let inTime = await pool.submit(timeout: .seconds(1000)) { 3 }
+    let inTime = await pool.submit(timeout: .seconds(1_000_000)) { 3 }
     #expect(try await inTime.value == 3)
     await pool.close()
   }
@@ -198,7 +198,7 @@ struct Mistake: Error, Equatable { let number: Int }
     }
     #expect(future.listeners.isEmpty)
     gate.open()
-    #expect(future.wait(timeout: .seconds(1000)))
+    #expect(future.wait(timeout: .seconds(1_000_000)))
     #expect(future.wait(timeout: .seconds(Int64.max)))
     pool.close()
   }

@@ -220,7 +220,7 @@ import Testing
     await #expect(throws: Mistake(number: 7)) {
       try await pool.map(0..<100, concurrency: 10) { number in
         if number == 7 { throw Mistake(number: 7) }
-        if number > 7 { try await Task.sleep(for: .seconds(1000)) }
+        if number > 7 { try await Task.sleep(for: .seconds(1_000_000)) }
         return number
       }
     }
@@ -230,10 +230,10 @@ import Testing
       return number
     }
     #expect(results.map { (try? $0.get()) ?? -1 } == [0, 1, 2, 3, 4, 5, 6, -1, 8, 9])
-    let task = Task { try await pool.forEach(0..<10) { _ in try await Task.sleep(for: .seconds(1000)) } }
+    let task = Task { try await pool.forEach(0..<10) { _ in try await Task.sleep(for: .seconds(1_000_000)) } }
     task.cancel()
     await #expect(throws: CancellationError.self) { try await task.value }
-    let closing = Task { try await pool.forEach(0..<10) { _ in try await Task.sleep(for: .seconds(1000)) } }
+    let closing = Task { try await pool.forEach(0..<10) { _ in try await Task.sleep(for: .seconds(1_000_000)) } }
     while pool.inFlight == 0 { await Task.yield() }
     await pool.close(cancelling: true)
     await #expect(throws: CancellationError.self) { try await closing.value }

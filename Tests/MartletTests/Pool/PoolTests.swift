@@ -73,11 +73,14 @@ import Testing
     let pool = Pool(width: 1)
     let started = Gate()
     let ran = Atomic<Int>(0)
-    let sleeping = await pool.submit { try await Task.sleep(for: .seconds(1000)) }
+    let sleeping = await pool.submit { try await Task.sleep(for: .seconds(1_000_000)) }
     while sleeping.state == .waiting { await Task.yield() }
     let looping = await pool.submit {
       started.open()
-      while true { try Pool.checkCancellation() }
+      while true {
+        try Pool.checkCancellation()
+        usleep(1000)
+      }
     }
     var waiting: [Future<Void>] = []
     for _ in 0..<50 { waiting.append(await pool.submit { ran.wrappingAdd(1, ordering: .relaxed) }) }

@@ -28,7 +28,7 @@ import Testing
     #expect(futures.wait(for: .all, timeout: .milliseconds(1)).unfinished.count == 1)
     gates[0].open()
     #expect(futures.wait(for: .all).unfinished.isEmpty)
-    #expect(futures.wait(for: .all, timeout: .seconds(1000)).finished.count == 3)
+    #expect(futures.wait(for: .all, timeout: .seconds(1_000_000)).finished.count == 3)
     #expect(futures.allSatisfy { $0.listeners.isEmpty })
     #expect([Future<Int>]().wait(for: .first).finished.isEmpty)
     // Futures of different types.
@@ -58,7 +58,7 @@ import Testing
   @Test(arguments: [1, 2], [0, 256]) func `waiting for several inside a task`(width: Int, spare: Int) throws {
     let pool = Pool(width: width, spareThreads: spare)
     for goal in [WaitGoal.first, .firstFailure, .all] {
-      for timeout in [nil, Duration.seconds(1000)] {
+      for timeout in [nil, Duration.seconds(1_000_000)] {
         let sum = try pool.submit {
           let futures = (0..<20).map { number in pool.submit { number } }
           let outcome = futures.wait(for: goal, timeout: timeout)
@@ -94,7 +94,7 @@ import Testing
     #expect(completed.next() == nil)
     completed.insert(slow)
     completed.insert(slow)
-    #expect(try completed.next(timeout: .seconds(1000)) === slow)
+    #expect(try completed.next(timeout: .seconds(1_000_000)) === slow)
     pool.close()
   }
 
@@ -105,7 +105,7 @@ import Testing
     for _ in 0..<10 {
       completed.insert(
         await pool.submit { () async throws -> Int in
-          try await Task.sleep(for: .seconds(1000))
+          try await Task.sleep(for: .seconds(1_000_000))
           return 1
         })
     }
@@ -115,7 +115,7 @@ import Testing
       completed.cancelAll()
     }
     #expect(states == [.succeeded] + Array(repeating: .cancelled, count: 10))
-    let open = CompletedFutures([await pool.submit { try await Task.sleep(for: .seconds(1000)) }])
+    let open = CompletedFutures([await pool.submit { try await Task.sleep(for: .seconds(1_000_000)) }])
     let taker = Task { () -> Int in
       var count = 0
       for await _ in open { count += 1 }
@@ -145,7 +145,7 @@ import Testing
     }
     var taken = 0
     while taken < count {
-      if let future = try completed.next(timeout: .seconds(1000)) {
+      if let future = try completed.next(timeout: .seconds(1_000_000)) {
         taken += 1
         if !future.isFinished { #expect(Bool(false), "seed \(seed)") }
       }
