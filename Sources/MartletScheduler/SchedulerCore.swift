@@ -55,6 +55,13 @@ package struct SchedulerSettings: Sendable {
   package var watchdogNanoseconds: Int64 = 30_000_000_000
   /// Transitions that are remembered for stories.
   package var storyLength = 1 << 16
+  /// The share of a worker's memory above which it gives results away.
+  package var memoryShare = 0.6
+  /// Smaller results are not worth moving.
+  package var leastMoveBytes: Int64 = 4096
+  /// Copies that are under way at one time, and for how long one is waited for.
+  package var moveLimit = 64
+  package var moveNanoseconds: Int64 = 30_000_000_000
   /// Names that can be published at one time.
   package var publishedLimit = 1 << 16
 
@@ -96,6 +103,7 @@ package struct SchedulerCore: ~Copyable, Sendable {
   var keeps: [UInt32: UInt32] = [:]
   var failures: [UInt32: FailureRecord] = [:]
   var deathsByTask: [UInt32: [WorkerDeath]] = [:]
+  var copies = Copies()
 
   var workers: [WorkerRecord] = []
   var livingWorkerCount = 0
