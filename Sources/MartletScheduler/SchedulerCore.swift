@@ -57,6 +57,13 @@ package struct SchedulerSettings: Sendable {
   package var watchdogNanoseconds: Int64 = 30_000_000_000
   /// Transitions that are remembered for stories.
   package var storyLength = 1 << 16
+  /// The share of a worker's memory above which it gives results away.
+  package var memoryShare = 0.6
+  /// Smaller results are not worth moving.
+  package var leastMoveBytes: Int64 = 4096
+  /// Copies that are under way at one time, and for how long one is waited for.
+  package var moveLimit = 64
+  package var moveNanoseconds: Int64 = 30_000_000_000
   /// Names that can be published at one time.
   package var publishedLimit = 1 << 16
 
@@ -100,6 +107,7 @@ package struct SchedulerCore: ~Copyable, Sendable {
   var deathsByTask: [UInt32: [WorkerDeath]] = [:]
   /// Lost workers whose supervisors have not told yet what they died of, in the order of their loss.
   var inquests: [Inquest] = []
+  var copies = Copies()
 
   var workers: [WorkerRecord] = []
   var livingWorkerCount = 0

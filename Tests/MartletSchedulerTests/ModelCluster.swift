@@ -372,7 +372,7 @@ struct ModelCluster: ~Copyable {
     case .failed(let handle, let failure):
       if let job = clients[client].handles[handle] { clients[client].failures[job] = failure }
     case .refused(_, let failure): clients[client].refusal = failure
-    case .recomputing, .holders, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: break
+    case .recomputing, .holders, .answer, .named, .coordinated, .onWorkers, .denied, .heartbeat, .goodbye: break
     }
   }
 }

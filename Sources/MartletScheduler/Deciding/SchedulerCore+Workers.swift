@@ -46,6 +46,8 @@ extension SchedulerCore {
         .welcome(worker, epoch: settings.epoch, heartbeatNanoseconds: settings.heartbeatNanoseconds, keep: kept)))
     actions.append(
       .log("\(worker) (\(registration.name), \(registration.address)) has come: \(registration.threads) threads"))
+    // What could not have as many copies as it should.
+    if !copies.isEmpty { for slot in copies.wanted.keys.sorted() { lookAtCopies(of: slot) } }
     let waiting = unplaceable
     unplaceable = []
     for slot in waiting where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .noWorker {
@@ -87,7 +89,10 @@ extension SchedulerCore {
       for end in ends { finish(end, on: worker) }
     case .failed(let handle, let run, let failure): attemptFailed(handle, run, failure, on: worker)
     case .fetched(let handles):
-      for handle in handles { addHolder(handle, worker) }
+      for handle in handles {
+        addHolder(handle, worker)
+        copyArrived(handle, at: worker.rawValue)
+      }
       retireIfEmpty(number, &actions)
     case .missing(let handle, let holder, let run): missing(handle, from: holder, run, on: worker, &actions)
     case .dropped(let handles):
@@ -227,6 +232,7 @@ extension SchedulerCore {
   mutating func removeHolder(_ slot: UInt32, _ worker: UInt32) {
     guard holders.remove(worker, first: &tasks[Int(slot)].firstHolder) else { return }
     loads[Int(worker)].heldBytes -= tasks[Int(slot)].resultBytes
+    lookAtCopies(of: slot)
     guard tasks[Int(slot)].state == .memory, tasks[Int(slot)].firstHolder == Relation.none, !tasks[Int(slot)].hasInline
     else {
       return
@@ -269,6 +275,10 @@ extension SchedulerCore {
       }
     }
     for slot in unfinished where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .waiting {
+      if tasks[Int(slot)].isBound {
+        failBound(slot, "its worker is gone: \(death.cause)")
+        continue
+      }
       tasks[Int(slot)].unmet = missingInputs(of: slot)
       if tasks[Int(slot)].unmet == 0 { makeReady(slot, .workerLost) }
     }
