@@ -14,6 +14,7 @@ let package = Package(
   name: "martlet",
   products: [
     .library(name: "Martlet", targets: ["Martlet"]),
+    .library(name: "MartletCluster", targets: ["MartletCluster"]),
     .executable(name: "martlet-csv", targets: ["martlet-csv"]),
     .executable(name: "martlet-scheduler", targets: ["martlet-scheduler"]),
     .executable(name: "martlet-worker", targets: ["martlet-worker"]),
@@ -54,15 +55,16 @@ let package = Package(
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],
       exclude: ["Pool/README.md"], swiftSettings: strict),
     .executableTarget(
-      name: "martlet-csv", dependencies: ["Martlet", "MartletTable", "MartletEngine", "MartletSystem"],
+      name: "martlet-csv",
+      dependencies: ["Martlet", "MartletCluster", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
     .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict),
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
-        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSimulation", "MartletScheduler",
-        "MartletProtocol", "MartletBytes", "MartletSystem",
+        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletCluster", "MartletSimulation",
+        "MartletScheduler", "MartletProtocol", "MartletBytes", "MartletSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -83,7 +85,14 @@ let package = Package(
     .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .executableTarget(
-      name: "cluster-program", dependencies: ["MartletCluster", "MartletProtocol", "MartletBytes"],
+      name: "same-program", dependencies: ["Martlet", "MartletCluster", "MartletGraph"], path: "Samples/SameProgram",
+      swiftSettings: strict),
+    .target(
+      name: "ClusterFunctions", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/ClusterFunctions",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "cluster-program",
+      dependencies: ["ClusterFunctions", "MartletCluster", "MartletProtocol", "MartletGraph", "MartletBytes"],
       path: "Tests/ClusterProgram", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
@@ -122,6 +131,11 @@ let package = Package(
         "MartletBytes",
       ], swiftSettings: strict),
     .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
-    .testTarget(name: "EndToEnd", dependencies: ["martlet-csv"], swiftSettings: strict),
+    .testTarget(
+      name: "EndToEnd",
+      dependencies: [
+        "martlet-csv", "martlet-scheduler", "martlet-worker", "cluster-program", "ClusterFunctions", "TestSupport",
+        "MartletCluster", "Martlet", "MartletGraph", "MartletSystem",
+      ], swiftSettings: strict),
   ]
 )

@@ -1,4 +1,4 @@
-import MartletBytes
+package import MartletBytes
 package import MartletProtocol
 
 /// A client's session with a cluster: which futures there are, what the scheduler has to be told, where values are
@@ -176,6 +176,9 @@ package struct ClientCore: Sendable {
   }
 
   func id(of slot: UInt32) -> FutureID { FutureID(slot: slot, generation: futures[Int(slot)].generation) }
+
+  /// The key of a future that is there.
+  package func digest(of future: FutureID) -> Digest128? { slot(of: future).map { futures[Int($0)].digest } }
 
   /// Whether nothing is left: no future, no graph, no request.
   package func leftover() -> String? {

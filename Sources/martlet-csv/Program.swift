@@ -1,4 +1,5 @@
 import Martlet
+import MartletCluster
 import MartletEngine
 import MartletTable
 
@@ -95,6 +96,14 @@ enum Program {
       if let error = error as? TableError {
         Console.complain(error.description)
         return error.code == .invalidQuery ? misused : failed
+      }
+      if let error = error as? ClusterError {
+        Console.complain(error.complaint)
+        return error.code == .badOption ? misused : failed
+      }
+      if let error = error as? ClusterTaskError {
+        Console.complain(error.complaint)
+        return failed
       }
       Console.complain("\(error)")
       return failed

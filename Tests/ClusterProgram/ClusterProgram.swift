@@ -1,15 +1,47 @@
+import ClusterFunctions
 import Glibc
+import MartletCluster
+import MartletGraph
 
 /// What tests run as processes of their own.
 @main
 struct ClusterProgram {
-  static func main() {
-    var words = Array(CommandLine.arguments.dropFirst())
-    guard !words.isEmpty else { exit(2) }
-    switch words.removeFirst() {
-    case "supervise": exit(SupervisingMode.supervise(words))
-    case "supervised": SupervisingMode.supervised(words)
-    default: exit(2)
+  static func main() async {
+    let words = Array(CommandLine.arguments.dropFirst())
+    switch words.first {
+    // On the first thread, before there are others.
+    case "supervise"?: exit(SupervisingMode.supervise(Array(words.dropFirst())))
+    case "supervised"?: SupervisingMode.supervised(Array(words.dropFirst()))
+    default: await Cluster.main()
     }
+  }
+}
+
+/// The same program as client, worker and scheduler.
+struct Cluster: MartletProgram {
+  static func register() throws {
+    try TaskFunctions.register(Slow.self, Plus.self, End.self, Allocate.self)
+  }
+
+  /// Modes of an owner of a cluster, in a process that tests can end in any way.
+  static func run() async throws {
+    let words = Array(CommandLine.arguments.dropFirst())
+    switch words.first {
+    case "own"?: try own(workers: Int(words[1]) ?? 1)
+    default: throw UsageError("there is no such mode", remedy: "look at the tests")
+    }
+  }
+
+  /// Has a cluster of this program, says where it is, and waits for a line.
+  private static func own(workers: Int) throws {
+    let cluster = try LocalCluster(workers: workers)
+    let processes = cluster.processes
+    let numbers = (processes.map { [$0.schedulerProcess] + $0.supervisorProcesses } ?? []).map(String.init)
+    print("\(processes?.path ?? "") \(numbers.joined(separator: " "))")
+    fflush(nil)
+    _ = readLine()
+    print("closing")
+    fflush(nil)
+    cluster.close()
   }
 }

@@ -28,7 +28,7 @@ package final class PlannedQuery {
       given: options.partitionBytes, totalBytes: files.totalBytes, keepsRecords: query.keepsRecords,
       memoryBytes: options.memoryBytes)
     executor = options.threads.map(ThreadPoolExecutor.init(threads:)) ?? .shared
-    if options.executor != nil { try files.requireFiles() }
+    if options.connect != nil, options.sentBlockBytes == nil { try files.requireFiles() }
   }
 
   /// The plan, one item a line, without running it.
@@ -36,7 +36,7 @@ package final class PlannedQuery {
     let physical = try physicalPlan(.csv)
     return PlanExplanation(
       logical: logical, physical: physical, files: files, layout: layout,
-      partitions: pass(physical.scan).knownPartitions, threads: options.executor == nil ? executor.threads : nil
+      partitions: pass(physical.scan).knownPartitions, threads: options.connect == nil ? executor.threads : nil
     ).text
   }
 
@@ -52,7 +52,8 @@ package final class PlannedQuery {
       pass: ScanPass(
         plan: plan, files: files.files.map { .open($0.source) },
         services: ScanServices(progress: RunProgress(), memory: nil)),
-      files: files, layout: layout, executor: executor, isRemote: false, options: RunOptions(), gate: nil)
+      files: files, layout: layout, executor: executor, isRemote: false, sentBlockBytes: nil,
+      options: RunOptions(), gate: nil)
   }
 
   /// Runs the query and writes its result.
@@ -69,7 +70,9 @@ package final class PlannedQuery {
     let scope = recorder?.begin()
     defer { if let scope { recorder?.end(scope) } }
     let runner = QueryRunner(
-      files: files, layout: layout, executor: executor, remote: options.executor, progress: progress,
+      files: files, layout: layout, executor: executor, remote: try options.connect?(),
+      sentBlockBytes: options.sentBlockBytes,
+      progress: progress,
       memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)), endsProcess: options.endsProcess,
       recorder: recorder)
     let writer = ResultWriter(format: format, width: width, output: output)

@@ -21,6 +21,7 @@ final class QueryRunner {
   private let executor: ThreadPoolExecutor
   /// Where passes run instead of here.
   private let remote: (any Executor)?
+  private let sentBlockBytes: Int?
   private let progress: RunProgress
   private let services: ScanServices
   private let options: RunOptions
@@ -46,7 +47,7 @@ final class QueryRunner {
 
   init(
     files: TableFiles, layout: PartitionLayout, executor: ThreadPoolExecutor, remote: (any Executor)?,
-    progress: RunProgress,
+    sentBlockBytes: Int?, progress: RunProgress,
     memory: MemoryLimit?, endsProcess: Bool, recorder: RunRecorder?
   ) {
     self.files = files
@@ -54,6 +55,7 @@ final class QueryRunner {
     self.layout = layout
     self.executor = executor
     self.remote = remote
+    self.sentBlockBytes = remote == nil ? nil : sentBlockBytes
     self.progress = progress
     services = ScanServices(progress: progress, memory: memory)
     options = RunOptions(
@@ -143,8 +145,11 @@ final class QueryRunner {
     progress.bytes.store(0, ordering: .relaxed)
     progress.partitions.store(0, ordering: .relaxed)
     let pass = TablePass(
-      pass: ScanPass(plan: plan, files: files.files.map { .open($0.source) }, services: services), files: files,
-      layout: layout, executor: remote ?? executor, isRemote: remote != nil,
+      pass: ScanPass(
+        plan: plan,
+        files: files.files.map { sentBlockBytes == nil ? .open($0.source) : .sent($0.source.name) }, services: services),
+      files: files,
+      layout: layout, executor: remote ?? executor, isRemote: remote != nil, sentBlockBytes: sentBlockBytes,
       options: remote != nil ? remoteOptions : gate == nil ? options : streamingOptions, gate: gate)
     progress.totalPartitions.store(pass.knownPartitions, ordering: .relaxed)
     let parts = try pass.run()

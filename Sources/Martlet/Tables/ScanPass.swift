@@ -14,6 +14,8 @@ final class ScanPass: Sendable {
     case open(any ByteSource)
     /// Opened by whoever reads it first.
     case known(FileVersion)
+    /// Of this name; its bytes come with the tasks.
+    case sent(String)
   }
 
   let plan: ScanPlan
@@ -42,6 +44,10 @@ final class ScanPass: Sendable {
     switch files[file] {
     case .open(let source): return source
     case .known(let version): return try OpenFiles.shared.source(of: version)
+    case .sent(let name):
+      throw TableError(
+        .unreadable, file: name, "its bytes did not come with the task",
+        remedy: "run the same version of the program on all machines")
     }
   }
 
@@ -51,6 +57,7 @@ final class ScanPass: Sendable {
     switch files[file] {
     case .open(let source): return source.name
     case .known(let version): return version.name
+    case .sent(let name): return name
     }
   }
 }
@@ -64,9 +71,16 @@ extension ScanPass: PortableValue {
     writer.write(varint: UInt64(files.count))
     for file in files {
       switch file {
-      case .open(let source as FileSource): source.version.write(to: &writer)
+      case .open(let source as FileSource):
+        writer.write(byte: 0)
+        source.version.write(to: &writer)
       case .open(let source): writer.fail("\(source.name) is no file that another process could read")
-      case .known(let version): version.write(to: &writer)
+      case .known(let version):
+        writer.write(byte: 0)
+        version.write(to: &writer)
+      case .sent(let name):
+        writer.write(byte: 1)
+        writer.write(name)
       }
     }
   }
@@ -74,8 +88,12 @@ extension ScanPass: PortableValue {
   /// Reads what `write(to:)` wrote; nothing is opened yet.
   convenience init(from reader: inout ByteReader) throws(ByteError) {
     let plan = try ScanPlan(from: &reader)
-    let files = try [FileVersion](from: &reader)
-    self.init(plan: plan, files: files.map { .known($0) }, services: .elsewhere)
+    var files: [File] = []
+    for _ in 0..<(try reader.readCount(elementBytes: 2)) {
+      files.append(
+        try Bool(from: &reader) ? .sent(try reader.readText()) : .known(try FileVersion(from: &reader)))
+    }
+    self.init(plan: plan, files: files, services: .elsewhere)
   }
 }
 

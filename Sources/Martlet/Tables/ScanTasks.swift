@@ -8,6 +8,9 @@ struct ScanOutcome: Sendable {
   /// Where the first record started.
   let begin: Int
   let result: Result<ScanResult, TableError>
+
+  /// Where no record starts.
+  static let nowhere = 1 << 53
 }
 
 extension ScanOutcome: MemorySized {
@@ -39,7 +42,7 @@ struct ScanPartition: PortableTaskFunction {
 
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) throws -> ScanOutcome {
     let pass = try target.pass.found(in: inputs).pass
-    let outcome = try target.scan(pass, from: isStartKnown ? target.range.lowerBound : nil, context)
+    let outcome = try target.scan(pass, from: isStartKnown ? target.range.lowerBound : nil, inputs, context)
     context.report(bytesIn: target.range.count)
     return outcome
   }
@@ -47,7 +50,8 @@ struct ScanPartition: PortableTaskFunction {
 
 /// Compares where a scan began with where the partition before ended, and repeats it where the guess was wrong.
 ///
-/// Inputs: the `ChainEnd` before it (absent for the very first partition), the `ScanOutcome`.
+/// Inputs: the pass and the bytes, where they come from another process; the `ChainEnd` before it (absent for the very first
+/// partition); the `ScanOutcome`.
 struct LinkPartition: PortableTaskFunction {
   static let name = "martlet.table.link"
   static let version = 1
@@ -62,7 +66,8 @@ struct LinkPartition: PortableTaskFunction {
   }
 
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) throws -> LinkedScan {
-    let (pass, next) = try target.pass.found(in: inputs)
+    let (pass, behind) = try target.pass.found(in: inputs)
+    let next = behind + (target.sent?.blockCount ?? 0)
     let before = inputs.count == next + 2 ? try inputs.value(next, as: ChainEnd.self) : nil
     var outcome: ScanOutcome = try inputs.value(inputs.count - 1)
     var untouched = ScanResult(
@@ -70,7 +75,7 @@ struct LinkPartition: PortableTaskFunction {
     if let before {
       if before.isOver { return LinkedScan(result: untouched, end: before) }
       if !isFirstOfFile && outcome.begin != before.end {
-        outcome = try target.scan(pass, from: before.end, context)
+        outcome = try target.scan(pass, from: before.end, inputs, context)
       }
     }
     let result: ScanResult

@@ -33,7 +33,7 @@ package struct TableFiles: Sendable {
       let name = file.source.name == "-" ? "standard input" : "a pipe"
       throw TableError(
         .unreadable, file: file.source.name, "\(name) cannot be read by the workers of a cluster",
-        remedy: "write it to a file that all of them see under the same path")
+        remedy: "send it to them: --send-data")
     }
   }
 

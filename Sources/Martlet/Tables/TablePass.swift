@@ -13,6 +13,8 @@ struct TablePass {
   /// Whether the tasks run in other processes: then everything that they work on is data, and a round gives what it has made
   /// to this process, where the results of rounds are merged and written.
   let isRemote: Bool
+  /// The size of the blocks in which the input goes with the tasks; nil where whoever runs them reads the files.
+  let sentBlockBytes: Int?
   let options: RunOptions
   /// Takes written records in their order; nil for plans that write none.
   let gate: OutputGate?
@@ -30,11 +32,18 @@ struct TablePass {
     while true {
       let partitions = cursor.nextRound()
       if partitions.isEmpty { break }
-      let round = graph(partitions, after: chain, merging: isRemote ? MergeTree() : whole)
+      let round = try graph(partitions, after: chain, merging: isRemote ? MergeTree() : whole)
       let results = try executor.run(
         round.graph, outputs: round.tree.parts.map(\.erased) + [round.chain.erased], options: options)
       if isRemote {
-        fetched = try take(round.tree.parts.map { results[$0] }, behind: fetched)
+        let parts = round.tree.parts.map { results[$0] }
+        if isUnmerged {
+          for part in parts {
+            try whole.append(proved(part)) { try ScanResult.merge($0, sink: plan.sink) }
+          }
+        } else {
+          fetched = try take(parts, behind: fetched)
+        }
         countRound(partitions)
       } else {
         whole = round.tree.map { results[$0] }
@@ -42,7 +51,7 @@ struct TablePass {
       chain = results[round.chain]
       if chain!.isOver { break }
     }
-    return isRemote ? fetched : whole.parts
+    return isRemote && !isUnmerged ? fetched : whole.parts
   }
 
   /// How many partitions there are, as far as is known beforehand.
@@ -53,19 +62,23 @@ struct TablePass {
   }
 
   /// The graph of all partitions that are known beforehand, for drawing.
-  func firstGraph() -> TaskGraph? {
+  func firstGraph() throws -> TaskGraph? {
     var cursor = PartitionCursor(files.files, layout: layout, hasLimit: plan.sink.limit != nil)
     let partitions = cursor.nextRound()
-    return partitions.isEmpty ? nil : graph(partitions, after: nil, merging: MergeTree()).graph
+    return partitions.isEmpty ? nil : try graph(partitions, after: nil, merging: MergeTree()).graph
   }
 
   /// How many partitions are read before their results are written here; nil where nothing is.
   private var largestRound: Int? {
-    guard isRemote, gate != nil else { return nil }
-    return min(1024, max(8, Self.roundBytes / layout.partitionBytes))
+    guard isRemote, gate != nil || sentBlockBytes != nil else { return nil }
+    return min(1024, max(sentBlockBytes == nil ? 8 : 4, Self.roundBytes / layout.partitionBytes))
   }
 
-  /// What a selection writes at most, about, before it reaches the output: it lies in memory until then.
+  /// Whether the results of a round come one by one, and are merged here in the same shape as those of a single round: where
+  /// the input is sent, there may be any number of rounds.
+  private var isUnmerged: Bool { sentBlockBytes != nil && gate == nil && plan.sink.limit == nil }
+
+  /// What a selection writes at most, about, before it reaches the output, and what is sent at once: it lies in memory.
   private static let roundBytes = 256 << 20
 
   /// The results of a round that was made elsewhere, behind those of earlier rounds.
@@ -80,11 +93,29 @@ struct TablePass {
     // Written as far as they are good, as the tasks of this process do.
     var taken: [ScanResult] = []
     for result in results {
-      if let failure = result.failure { throw failure }
+      let result = try proved(result)
       taken.append(try gate?.take(result) ?? result)
     }
     guard gate != nil || plan.sink.limit != nil else { return before + taken }
     return [try ScanResult.merge(before + taken, sink: plan.sink)]
+  }
+
+  /// A result that was made elsewhere.
+  ///
+  /// - Throws: What is wrong with the input, with its line; an error where it is the result of another plan.
+  private func proved(_ result: ScanResult) throws -> ScanResult {
+    guard ScanResult.areMergeable([result], sink: plan.sink) else {
+      throw TableError(
+        .malformedData, "the workers gave a result of another query",
+        remedy: "run the same version of the program on all machines")
+    }
+    guard let failure = result.failure else { return result }
+    guard let offset = failure.offset, failure.line == nil,
+      let file = files.files.first(where: { $0.source.name == failure.file })
+    else { throw failure }
+    throw TableError(
+      failure.code, file: failure.file, line: try lineNumber(of: offset, in: file.source), failure.message,
+      remedy: failure.remedy)
   }
 
   private func countRound(_ partitions: [PartitionCursor.Partition]) {
@@ -102,10 +133,11 @@ struct TablePass {
   /// Scans, links and merges of `partitions`, whose first follows on `chain` and on what is in `merged`.
   private func graph(
     _ partitions: [PartitionCursor.Partition], after chain: ChainEnd?, merging merged: MergeTree<ScanResult>
-  ) -> Round {
+  ) throws -> Round {
     var builder = GraphBuilder()
     let shared = isRemote ? [builder.literal(pass, label: "pass").erased] : []
     let held = isRemote ? nil : pass
+    var blocks = sentBlockBytes.map(BlockNodes.init(blockBytes:))
     var previous = chain.map { builder.literal($0, label: "end") }
     var written: Node<ScanResult>?
     var tree = merged.map { builder.constant($0, label: "merged before") }
@@ -113,15 +145,22 @@ struct TablePass {
       builder.call(MergeScans(pass: held), on: shared + parts.map(\.erased), label: "merge")
     }
     for partition in partitions {
-      let target = ScanTarget(pass: held, file: partition.fileNumber, range: partition.range)
+      var target = ScanTarget(pass: held, file: partition.fileNumber, range: partition.range)
+      var given = shared
+      if let (sent, nodes) = try blocks?.blocks(
+        of: partition.range, file: partition.fileNumber, partition.file.source, &builder)
+      {
+        target.sent = sent
+        given += nodes
+      }
       let scan = builder.call(
-        ScanPartition(target: target, isStartKnown: partition.isFirstOfFile), on: shared, label: "scan",
+        ScanPartition(target: target, isStartKnown: partition.isFirstOfFile), on: given, label: "scan",
         traits: TaskTraits(isSource: true, estimatedResultBytes: estimatedResultBytes(partition.range)))
       let linked = builder.call(
         LinkPartition(target: target, isFirstOfFile: partition.isFirstOfFile),
-        on: shared + (previous.map { [$0.erased, scan.erased] } ?? [scan.erased]), label: "link")
+        on: given + (previous.map { [$0.erased, scan.erased] } ?? [scan.erased]), label: "link")
       previous = builder.call(PartitionEnd(), on: [linked], label: "end")
-      if gate == nil {
+      if gate == nil, !isUnmerged {
         tree.append(builder.call(LinkedResult(), on: [linked], label: "result")) { merge($0, &builder) }
       } else if isRemote {
         tree.appendUnmerged(builder.call(LinkedResult(), on: [linked], label: "result"))

@@ -14,9 +14,13 @@ package struct ExecutionOptions: Sendable {
   /// not freed piece by piece.
   package var endsProcess = false
 
-  /// Where the passes over the input run: a cluster, say. Its graphs are data, made of the functions of `TableFunctions`; what
-  /// is made of merged results runs in this process. Nil for threads of this process.
-  package var executor: (any Executor)?
+  /// Gives what runs the passes over the input, a cluster say; called once, when the query runs. Its graphs are data, made of
+  /// the functions of `TableFunctions`; what is made of merged results runs in this process. Nil for threads of this process.
+  package var connect: (@Sendable () throws -> any Executor)?
+  /// Whether the bytes of the input go with the tasks: in blocks of this size. Nil where workers read the files themselves.
+  package var sentBlockBytes: Int?
+  /// A size of block that suits most inputs: a record may reach so far into the next partition.
+  package static let usualBlockBytes = 1 << 20
 
   package init() {}
 }

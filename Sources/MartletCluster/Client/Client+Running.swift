@@ -26,7 +26,7 @@ extension Client: Executor {
 
     let run = GraphRun()
     let sources = [options.cancellation, CancellationSource.current].compactMap { $0 }
-    let handlers = sources.map { source in source.onCancel { run.finish(.cancelled) } }
+    let handlers = sources.map { source in source.onCancel { run.cancel() } }
     defer {
       for (source, handler) in zip(sources, handlers) { source.remove(handler) }
       link.post(.endRun(run))
@@ -34,7 +34,7 @@ extension Client: Executor {
     if sources.contains(where: \.isCancelled) { throw CancellationError() }
     var shipment = try GraphShipment(graph, number: 0, wanted: wanted, registry: link.registry)
     // Futures that the graph needs are kept until the session has all of it.
-    let inputs = shipment.references
+    let inputs = try link.checked(shipment.references)
     try withExtendedLifetime(inputs) {
       while let piece = try shipment.next() {
         let size = piece.estimatedBytes

@@ -5,6 +5,8 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
   public enum Code: Sendable, Hashable {
     /// The address or an option makes no sense.
     case badOption
+    /// A process of a cluster on this machine did not start.
+    case notStarted
     /// Nobody answered in time.
     case unreachable
     /// The scheduler does not take this client, or the other way round: another secret, another version.

@@ -1,4 +1,5 @@
 import Glibc
+import Martlet
 package import MartletGraph
 import MartletNet
 import MartletSystem
@@ -54,6 +55,10 @@ package enum WorkerProgram {
     OptionSpec(
       "death-timeout", value: "TIME", in: "Its end", "ends when no scheduler was found for so long (60s)"),
     OptionSpec(
+      "no-supervisor", in: "Its end",
+      "without a second process that starts it again after a crash, ends it at 95 % of the memory limit, and tells the "
+        + "scheduler what it died of"),
+    OptionSpec(
       "retire-timeout", value: "TIME", in: "Its end",
       "ends so long after TERM, also when not all that it holds was handed over (5min)"),
     OptionSpec("log-level", value: "LEVEL", in: "Logs", "debug, info, warning or error (info)"),
@@ -88,6 +93,7 @@ package enum WorkerProgram {
   struct Request: Sendable {
     var settings = WorkerServerSettings()
     var readyFile: String?
+    var isSupervised = true
     var logLevel = LogLevel.info
     var logFormat = LogFormat.text
   }
@@ -105,12 +111,44 @@ package enum WorkerProgram {
       OutputText.write("\(name) \(MartletVersion.current)\n", to: STDOUT_FILENO)
       return done
     }
+    let page = RunningTasksPage.attach()
+    // Whoever ends without this has crashed: in a task that calls `exit`, for one.
+    defer { page?.leaving() }
     do throws(UsageError) {
-      return try serve(try request(words), registry ?? TaskFunctions.locked())
+      let request = try request(words)
+      if request.isSupervised, page == nil { return supervise(words, request) }
+      if let registry { return try serve(request, registry, page) }
+      return try serve(request, try ownRegistry(), page)
     } catch {
       complain("\(error)")
       return misused
     }
+  }
+
+  /// Starts this program once more and watches it.
+  private static func supervise(_ words: [String], _ request: Request) -> Int32 {
+    // A program that is a worker among other things has further words before these.
+    let before = CommandLine.arguments.dropFirst().dropLast(words.count)
+    var settings = SupervisorSettings()
+    settings.memoryLimit = Int(request.settings.memoryLimit)
+    settings.finalStatuses = [done, misused, refused, gaveUp]
+    return Supervisor(
+      arguments: before + ["--no-supervisor"] + words, settings: settings, logLevel: request.logLevel,
+      logFormat: request.logFormat
+    ).run()
+  }
+
+  /// The functions of this process, and those that table queries are made of.
+  private static func ownRegistry() throws(UsageError) -> TaskFunctionRegistry {
+    do throws(TaskRegistryError) {
+      try TableFunctions.register()
+    } catch {
+      // Where somebody works with them already, there are no others.
+      if error.code != .locked {
+        throw UsageError("\(error)", remedy: "load no plug-in that uses the names martlet.table.*")
+      }
+    }
+    return TaskFunctions.locked()
   }
 
   static func request(_ words: [String]) throws(UsageError) -> Request {
@@ -150,6 +188,7 @@ package enum WorkerProgram {
     settings.retirePatience = try options.duration("retire-timeout") ?? .seconds(300)
     request.settings = settings
     request.readyFile = options.value("ready-file")
+    request.isSupervised = !options.has("no-supervisor")
     request.logLevel = try options.choice("log-level", of: LogLevel.self) ?? .info
     request.logFormat = try options.choice("log-format", of: LogFormat.self) ?? .text
     return request
@@ -201,10 +240,13 @@ package enum WorkerProgram {
     if signal == "INT" { server.stop() } else { server.retire() }
   }
 
-  private static func serve(_ request: Request, _ registry: TaskFunctionRegistry) throws(UsageError) -> Int32 {
+  private static func serve(_ request: Request, _ registry: TaskFunctionRegistry, _ page: RunningTasksPage?)
+    throws(UsageError) -> Int32
+  {
     var settings = request.settings
     let log = Log(level: request.logLevel, format: request.logFormat)
     settings.log = log
+    settings.page = page
     let running = Running()
     EndingSignals.watch(
       patience: (settings.retirePatience ?? .zero) + settings.stopPatience + .seconds(5),
@@ -215,7 +257,11 @@ package enum WorkerProgram {
           return state.server
         }
         if let server { obey(signal, server) }
-      }, last: { running.state.withLock { $0.ready }?.remove() })
+      },
+      last: {
+        running.state.withLock { $0.ready }?.remove()
+        page?.leaving()
+      })
     let server: WorkerServer
     do {
       server = try WorkerServer(settings, registry: registry)

@@ -146,6 +146,8 @@ private struct SupervisorWatch {
       program: supervisor.program, arguments: [CommandLine.arguments.first ?? supervisor.program])
     plan.arguments += supervisor.arguments
     plan.environment.removeAll { $0.hasPrefix(RunningTasksPage.variable + "=") }
+    // A trace of a crash takes a second in which the worker seems to live, and its last lines say nothing then.
+    if getenv("SWIFT_BACKTRACE") == nil { plan.environment.append("SWIFT_BACKTRACE=enable=no") }
     if let page {
       plan.inherited = page.descriptor
       plan.environment.append("\(RunningTasksPage.variable)=\(page.descriptor)")

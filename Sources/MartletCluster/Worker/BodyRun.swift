@@ -103,11 +103,13 @@ final class BodyRun: @unchecked Sendable {
 
   // MARK: On the thread of a body
 
-  /// What bounds results.
+  /// What bounds results, and who watches.
   struct Limits: Sendable {
     /// As bytes: so small ones travel inside of messages.
     var inlineBytes: Int
     var maximumBytes: Int64
+    /// Where it is noted which task runs.
+    var page: RunningTasksPage?
   }
 
   /// Values that take more in memory than this cannot be small as bytes.
@@ -126,6 +128,9 @@ final class BodyRun: @unchecked Sendable {
       if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
       let body = try WorkBody(task.work, registry)
       var state = TaskContextState(stop: stop, cancelled: cancelled, threadIndex: thread)
+      let noted = limits.page?.enter(
+        RunningTask(digest: task.digest, task: task.task, run: task.run), hint: thread)
+      defer { if let noted { limits.page?.leave(noted) } }
       try withUnsafeMutablePointer(to: &state) { (state) throws(WorkFailure) in
         try body.run(inputs, count: inputCount, TaskContext(state), into: slot)
       }

@@ -52,6 +52,8 @@ package struct WorkerServerSettings: Sendable {
   /// Options of the loop.
   package var loop = LoopSettings()
   package var log = Log.silent
+  /// Where a supervisor reads which tasks run; nil: there is none.
+  package var page: RunningTasksPage?
 
   package init(scheduler: String = "") { self.scheduler = scheduler }
 }

@@ -90,7 +90,9 @@ final class WorkerShell: @unchecked Sendable {
     core = WorkerCore(settings: decisions)
     bodies = BodyThreads(
       count: decisions.threads, registry: registry,
-      limits: BodyRun.Limits(inlineBytes: decisions.inlineBytes, maximumBytes: settings.maximumResultBytes))
+      limits: BodyRun.Limits(
+        inlineBytes: decisions.inlineBytes, maximumBytes: settings.maximumResultBytes,
+        page: settings.page))
     startedAt = martlet_monotonic_nanoseconds()
     lostAt = startedAt
     turnEnd = TurnEnd(loop: loop) { [weak self] in self?.endOfTurn() }

@@ -13,6 +13,9 @@ enum OptionName: String, CaseIterable, Sendable {
   case format, output
   // How the query is executed.
   case threads, partition, memory, progress, explain, graph, trace, profile
+  case cluster
+  case secretFile = "secret-file"
+  case sendData = "send-data"
   case help
 }
 

@@ -47,6 +47,12 @@ enum OptionTable {
     OptionSpec(.threads, value: "N", in: .execution, "threads that compute (one a core)"),
     OptionSpec(.partition, value: "SIZE", in: .execution, "bytes of input a task: 64MiB, 16MB"),
     OptionSpec(.memory, value: "SIZE", in: .execution, "peak resident memory to stay below: 1GiB"),
+    OptionSpec(
+      .cluster, value: "ADDRESS", in: .execution,
+      "read the input on the workers of a cluster: tcp://HOST:PORT of its scheduler"),
+    OptionSpec(.secretFile, value: "FILE", in: .execution, "what the cluster's processes have in common"),
+    OptionSpec(
+      .sendData, in: .execution, "send the input to the workers, for files that they do not have, and pipes"),
     OptionSpec(.progress, value: "WHEN", in: .execution, "bar on standard error: auto, always or never (auto)"),
     OptionSpec(.explain, in: .execution, "print the plan; nothing is run"),
     OptionSpec(.graph, value: "FILE.svg", in: .execution, "draw the task graph; FILE.dot for Graphviz"),
@@ -57,8 +63,7 @@ enum OptionTable {
 
   /// Options that users may know of and that this version does not have, with what to do instead.
   static let absent: [String: String] = [
-    "cluster": "leave it out: the query runs on all cores of this machine",
-    "local-cluster": "use --threads N: the query runs on all cores of this machine",
+    "local-cluster": "use --threads N, or start martlet-scheduler and martlet-worker and give --cluster tcp://HOST:PORT"
   ]
 
   static func spec(_ name: OptionName) -> OptionSpec {

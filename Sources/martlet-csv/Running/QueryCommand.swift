@@ -25,6 +25,8 @@ struct QueryCommand {
     options.partitionBytes = try arguments.bytes(.partition)
     options.memoryBytes = try arguments.bytes(.memory)
     options.endsProcess = true
+    if let choice = try ClusterChoice(arguments) { options.connect = { try choice.connect() } }
+    if arguments.has(.sendData) { options.sentBlockBytes = ExecutionOptions.usualBlockBytes }
     self.options = options
     outputName = arguments.value(.output)
     let isSeen = (outputName == nil || outputName == "-") && Destination.isTerminal

@@ -225,6 +225,9 @@ import Testing
     }
     spoil(pass)
     spoil(ScanPartition(target: target, isStartKnown: true))
+    var sent = target
+    sent.sent = SentRange(start: 0, blockCount: 2, totalBytes: 12)
+    spoil(ScanPartition(target: sent, isStartKnown: false))
     spoil(LinkPartition(target: target, isFirstOfFile: false))
     spoil(ChainEnd(end: 7, rowCount: 2, isOver: false))
     let result = ScanResult(begin: 4, end: 12, contradictions: [.int])

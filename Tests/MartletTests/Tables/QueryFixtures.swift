@@ -40,6 +40,7 @@ final class TemporaryTable {
 func run(
   _ operation: TableQuery.Operation, on files: [String], threads: Int = 2, partitionBytes: Int? = nil,
   format: OutputFormat = .csv, memoryBytes: Int? = nil, executor: (any Executor)? = nil,
+  sentBlockBytes: Int? = nil,
   progress: RunProgress = RunProgress(), _ change: (inout TableQuery) -> Void = { _ in }
 ) throws -> (text: String, notes: [String]) {
   var query = TableQuery(input: TableInput(files: files), operation: operation)
@@ -48,7 +49,8 @@ func run(
   options.threads = threads
   options.partitionBytes = partitionBytes
   options.memoryBytes = memoryBytes
-  options.executor = executor
+  if let executor { options.connect = { executor } }
+  options.sentBlockBytes = sentBlockBytes
   let target = MemoryTarget()
   let report = try PlannedQuery(query, options: options)
     .run(format: format, width: 0, output: target, progress: progress, record: false)

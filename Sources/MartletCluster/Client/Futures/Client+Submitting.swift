@@ -81,7 +81,7 @@ extension Client {
     }
     let made = tokens.compactMap { $0 }
     let submitted = SubmittedGraph(
-      pieces: pieces, cells: made.map(\.cell), inputs: shipment.references.compactMap { $0 as? FutureToken },
+      pieces: pieces, cells: made.map(\.cell), inputs: try link.checked(shipment.references),
       byteCount: bytes)
     guard link.post(.submit(submitted), size: bytes, waits: true) else { throw link.closedError }
     var byTask: [UInt32: FutureToken] = [:]

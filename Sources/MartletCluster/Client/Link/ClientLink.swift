@@ -1,12 +1,15 @@
 import MartletClient
 import MartletGraph
 import MartletNet
+import Synchronization
 
 /// What a client and its futures have in common: the way to the loop. The session ends when the last of them is gone.
 final class ClientLink: Sendable {
   let shell: ClientShell
   let registry: TaskFunctionRegistry
   let keptBytes: Int
+  /// Numbers what is made here: names of its own.
+  let serial = Atomic<UInt64>(0)
   private let queue: CommandQueue
   private let drain: @Sendable () -> Void
 
@@ -16,6 +19,7 @@ final class ClientLink: Sendable {
     keptBytes = shell.options.keptResultBytes
     queue = shell.queue
     drain = { [shell] in shell.drain() }
+    shell.link = self
   }
 
   deinit { post(.close) }
@@ -35,6 +39,18 @@ final class ClientLink: Sendable {
     }
   }
 
+  /// The futures that a graph needs.
+  ///
+  /// - Throws: `ClusterError` when one of them is of another client.
+  func checked(_ references: [AnyObject]) throws(ClusterError) -> [FutureToken] {
+    let tokens = references.compactMap { $0 as? FutureToken }
+    if tokens.contains(where: { $0.link !== self }) {
+      throw ClusterError(
+        .denied, "a graph needs a future of another client", "Publish it there, and take it from the dataset here")
+    }
+    return tokens
+  }
+
   /// The error of a command that was not taken.
   var closedError: ClusterError { shell.status.endError ?? .closed }
 
@@ -52,7 +68,7 @@ final class ClientLink: Sendable {
     requireOffLoop()
     let reply = PendingReply()
     guard post(.request(reply, body)) else { throw closedError }
-    guard let answer = reply.wait(until: ThreadWaiter.deadline(after: timeout)) else {
+    guard let answer = reply.wait(until: ThreadWaiter.deadline(after: timeout)) ?? reply.giveUp() else {
       post(.abandon(reply))
       throw ClusterError.timedOut(what, timeout ?? .zero)
     }
@@ -77,7 +93,7 @@ final class ClientLink: Sendable {
     switch answer {
     case .failed(let error): throw error
     case .answer(.denied(let reason)): throw shell.status.endError ?? ClusterError.denied(what, reason)
-    case .answer, .cells, .holders: return answer
+    case .answer, .futures, .holders, .lease: return answer
     }
   }
 }

@@ -11,11 +11,12 @@ extension ClientShell {
     futures.reserveCapacity(cells.count)
     for cell in cells {
       guard let future = cell.future else {
-        return reply.settle(.failed(cell.failureError ?? status.endError ?? .closed))
+        reply.settle(.failed(cell.failureError ?? status.endError ?? .closed))
+        return
       }
       futures.append(future)
     }
-    let number = newRequest(.reply(reply, cells))
+    let number = newRequest(.reply(reply, body))
     reply.number = number
     if case .gather = body {
       // What is here already is not announced again.
@@ -28,14 +29,15 @@ extension ClientShell {
   }
 
   func abandon(_ number: RequestID) {
-    guard let record = replies.removeValue(forKey: number.rawValue) else { return }
-    if case .reply(let reply, _) = record { reply.onEnd?() }
+    guard replies.removeValue(forKey: number.rawValue) != nil else { return }
     feed(.abandon(number))
   }
 
   func answered(_ number: RequestID, _ answer: ClientAnswer) {
     guard let record = replies[number.rawValue] else { return }
     switch record {
+    case .none: replies[number.rawValue] = nil
+    case .topic(let topic): heard(topic, answer, number)
     case .run(let run):
       replies[number.rawValue] = nil
       run.request = nil
@@ -44,35 +46,39 @@ extension ClientShell {
       case .failed(_, let failure): finish(run, failure)
       default: run.finish(.lost(status.endError ?? .denied("a run", "\(answer)")))
       }
-    case .reply(let reply, let cells):
-      switch answer {
-      case .message(_, let bytes):
-        reply.onMessage?(bytes)
-        return
-      case .done where reply.onMessage != nil:
-        // It listens from now on.
-        reply.settle(.answer(.done))
-        return
-      case .futures(let list):
-        let tokens = list.map { future in
-          let cell = ResultCell(digest: Digest128(low: 0, high: 0))
-          bind(cell, future)
-          return cell
-        }
-        reply.settle(.cells(tokens))
-      case .future(let future):
-        let cell = ResultCell(digest: Digest128(low: 0, high: 0))
-        bind(cell, future)
-        reply.settle(.cells([cell]))
-      case .failed(let future, let failure):
-        let cell = cells.first { $0.future == future }
-        reply.settle(.failed(cell?.failureError ?? valueError(failure)))
-      case .holders(let held): reply.settle(.holders(held.map(\.holders)))
-      case .denied, .done, .gathered, .lease, .text, .timedOut, .value: reply.settle(.answer(answer))
-      }
+    case .reply(let reply, let body):
       replies[number.rawValue] = nil
-      reply.onEnd?()
+      settle(reply, body, answer)
     }
+  }
+
+  private func settle(_ reply: PendingReply, _ body: RequestBody, _ answer: ClientAnswer) {
+    switch answer {
+    case .futures(let list): reply.settle(.futures(list.compactMap { token($0) }))
+    case .future(let future): reply.settle(.futures([future].compactMap { token($0) }))
+    case .failed(let future, let failure):
+      let cell = body.cells.first { $0.future == future }
+      reply.settle(.failed(cell?.failureError ?? valueError(failure)))
+    case .holders(let held): reply.settle(.holders(held.map(\.holders)))
+    case .lease(let number, let fence):
+      guard case .coordinate(.acquire(let semaphore, _, _, _, _), _) = body else { return }
+      let lease = LeaseState(semaphore: semaphore, number: number, fence: fence)
+      leases[number] = lease
+      // Who waited for it has given up in the same moment.
+      if !reply.settle(.lease(lease)) { giveBack(lease) }
+    case .denied, .done, .gathered, .message, .text, .timedOut, .value: reply.settle(.answer(answer))
+    }
+  }
+
+  /// A handle of the program on a future, on which the session counts one.
+  private func token(_ future: FutureID) -> FutureToken? {
+    guard let link, let digest = core.digest(of: future) else {
+      feed(.release(future))
+      return nil
+    }
+    let cell = ResultCell(digest: digest)
+    bind(cell, future)
+    return FutureToken(cell, link)
   }
 
   private func valueError(_ failure: FailureRecord) -> any Error {
@@ -80,7 +86,69 @@ extension ClientShell {
     return failure.kind == .cancelled ? CancellationError() : ClusterTaskError(failure)
   }
 
-  func leaseLost(_ lease: UInt64) {}
+  // MARK: Leases
+
+  func giveBack(_ lease: LeaseState) {
+    guard leases.removeValue(forKey: lease.number) != nil else { return }
+    let number = newRequest(.none)
+    feed(.request(number, .coordinate(.giveBack(semaphore: lease.semaphore, lease: lease.number), future: nil)))
+  }
+
+  func leaseLost(_ number: UInt64) { leases.removeValue(forKey: number)?.lose() }
+
+  // MARK: Topics
+
+  /// Who listens to a topic in this process, under one request: the scheduler knows one listener a client.
+  struct TopicListeners {
+    let request: RequestID
+    var buffers: [MessageBuffer]
+    /// Whether the scheduler knows of it.
+    var hasBegun = false
+  }
+
+  func listen(_ topic: String, _ buffer: MessageBuffer) {
+    if let here = listeners[topic] {
+      listeners[topic]?.buffers.append(buffer)
+      if here.hasBegun { buffer.begin() }
+      return
+    }
+    let number = newRequest(.topic(topic))
+    listeners[topic] = TopicListeners(request: number, buffers: [buffer])
+    feed(.request(number, .coordinate(.listen(topic: topic, isListening: true), future: nil)))
+  }
+
+  func endListening(_ topic: String, _ buffer: MessageBuffer) {
+    guard var here = listeners[topic] else { return }
+    here.buffers.removeAll { $0 === buffer }
+    listeners[topic] = here
+    guard here.buffers.isEmpty else { return }
+    listeners[topic] = nil
+    abandon(here.request)
+    feed(.request(newRequest(.none), .coordinate(.listen(topic: topic, isListening: false), future: nil)))
+  }
+
+  private func heard(_ topic: String, _ answer: ClientAnswer, _ number: RequestID) {
+    guard let here = listeners[topic], here.request == number else { return }
+    switch answer {
+    case .message(_, let bytes): for buffer in here.buffers { buffer.add(bytes) }
+    case .done:
+      listeners[topic]?.hasBegun = true
+      for buffer in here.buffers { buffer.begin() }
+    default:
+      replies[number.rawValue] = nil
+      listeners[topic] = nil
+      var error = status.endError
+      if error == nil, case .denied(let reason) = answer { error = .denied("listening to the topic \(topic)", reason) }
+      for buffer in here.buffers { buffer.end(error) }
+    }
+  }
+
+  /// The client is closed: who listens hears no more.
+  func endAllListening() {
+    // The order in which they are told does not matter.
+    for here in listeners.values { for buffer in here.buffers { buffer.end(nil) } }
+    listeners = [:]
+  }
 }
 
 extension RequestBody {

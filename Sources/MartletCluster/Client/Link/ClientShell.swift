@@ -29,7 +29,7 @@ final class ClientShell: @unchecked Sendable {
   private var isHeld = false
   private var isStopping = false
 
-  private var scheduler: SchedulerLine?
+  private(set) var scheduler: SchedulerLine?
   // Only looked up, never walked.
   private var workers: [String: WorkerLine] = [:]
 
@@ -39,6 +39,12 @@ final class ClientShell: @unchecked Sendable {
   private var lastSubmission: UInt32 = 0
   private var lastRequest: UInt32 = 0
   var touchedRuns: [GraphRun] = []
+  /// Those who listen to a topic here. Only looked up.
+  var listeners: [String: TopicListeners] = [:]
+  /// Leases that are held here, by their numbers. Only looked up.
+  var leases: [UInt64: LeaseState] = [:]
+  /// What makes handles; weak, because it ends this session when it goes.
+  weak var link: ClientLink?
   /// What is being scattered right now.
   var scattering: ScatterOrder?
 
@@ -51,7 +57,10 @@ final class ClientShell: @unchecked Sendable {
 
   /// What a request of the session answers.
   enum ReplyRecord {
-    case reply(PendingReply, [ResultCell])
+    case reply(PendingReply, RequestBody)
+    case topic(String)
+    /// Nobody waits for it.
+    case none
     case run(GraphRun)
   }
 
@@ -223,6 +232,7 @@ final class ClientShell: @unchecked Sendable {
   func workerEnded(_ line: WorkerLine, _ reason: String) {
     guard workers[line.address] === line else { return }
     workers[line.address] = nil
+    options.onEvent?(.note("the worker at \(line.address): \(reason)"))
     feed(.workerLost(line.address))
   }
 
@@ -283,6 +293,9 @@ final class ClientShell: @unchecked Sendable {
     case .request(let reply, let body): request(reply, body)
     case .abandon(let reply): if let number = reply.number { abandon(number) }
     case .scatter(let order): scatter(order)
+    case .listen(let topic, let buffer): listen(topic, buffer)
+    case .endListening(let topic, let buffer): endListening(topic, buffer)
+    case .giveBack(let lease): giveBack(lease)
     case .close: close()
     }
   }
@@ -310,6 +323,7 @@ final class ClientShell: @unchecked Sendable {
 
   private func close() {
     if isStopping { return }
+    endAllListening()
     status.ended(.closed)
     feed(.close)
     carryOut()

@@ -16,6 +16,9 @@ enum ClientCommand: Sendable {
   case request(PendingReply, RequestBody)
   case abandon(PendingReply)
   case scatter(ScatterOrder)
+  case listen(topic: String, MessageBuffer)
+  case endListening(topic: String, MessageBuffer)
+  case giveBack(LeaseState)
   case close
 }
 

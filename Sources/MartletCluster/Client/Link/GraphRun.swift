@@ -63,6 +63,17 @@ final class GraphRun: @unchecked Sendable {
     hasNews.store(true, ordering: .releasing)
   }
 
+  // MARK: For other threads
+
+  /// Ends the wait; the loop hears of it from who waited.
+  func cancel() {
+    monitor.withLock {
+      if end == nil { end = .cancelled }
+      monitor.signal()
+    }
+    hasNews.store(true, ordering: .releasing)
+  }
+
   // MARK: For the thread that waits
 
   /// Waits for results or for the end; `batch` is empty. Nil: more may come.

@@ -24,7 +24,8 @@ enum RequestBody: Sendable {
 /// What came of it.
 enum ReplyAnswer: Sendable {
   case answer(ClientAnswer)
-  case cells([ResultCell])
+  case futures([FutureToken])
+  case lease(LeaseState)
   /// Holders of each cell that was asked about.
   case holders([[String]])
   case failed(any Error)
@@ -37,29 +38,30 @@ final class PendingReply: @unchecked Sendable {
   private var answer: ReplyAnswer?
   private let waiter = ThreadWaiter()
   private let gate = TaskGate()
-  /// Takes messages of a topic, on the loop's thread.
-  let onMessage: (@Sendable ([UInt8]) -> Void)?
-  /// Is told of the end, on the loop's thread.
-  let onEnd: (@Sendable () -> Void)?
   /// Its number at the session; the loop's.
   @exclusivity(unchecked) var number: RequestID?
+  private var isGivenUp = false
 
-  init(
-    onMessage: (@Sendable ([UInt8]) -> Void)? = nil, onEnd: (@Sendable () -> Void)? = nil
-  ) {
-    self.onMessage = onMessage
-    self.onEnd = onEnd
-  }
-
-  func settle(_ answer: ReplyAnswer) {
-    let isFirst = lock.withLock {
-      if self.answer != nil { return false }
+  /// - Returns: False when nobody waits any more.
+  @discardableResult
+  func settle(_ answer: ReplyAnswer) -> Bool {
+    let isWanted = lock.withLock {
+      if self.answer != nil || isGivenUp { return false }
       self.answer = answer
       return true
     }
-    guard isFirst else { return }
+    guard isWanted else { return false }
     waiter.set()
     gate.open()
+    return true
+  }
+
+  /// Nobody waits any more; what has come in the last moment is given.
+  func giveUp() -> ReplyAnswer? {
+    lock.withLock {
+      isGivenUp = true
+      return answer
+    }
   }
 
   private var current: ReplyAnswer? { lock.withLock { answer } }
@@ -78,7 +80,7 @@ final class PendingReply: @unchecked Sendable {
     } onCancel: {
       gate.open()
     }
-    guard let answer = current else { throw CancellationError() }
+    guard let answer = current ?? giveUp() else { throw CancellationError() }
     return answer
   }
 }

@@ -1,0 +1,122 @@
+public import MartletBytes
+import MartletGraph
+import MartletProtocol
+
+extension Client {
+  /// Puts a value onto the cluster, for tasks that need it.
+  ///
+  /// A small one stays with the scheduler, and is brought again to another one. A larger one goes to a worker; when that
+  /// worker is lost, so is the value. Equal values have one key.
+  ///
+  /// - Throws: `ClusterError`.
+  @available(*, noasync, message: "use await scatter")
+  public func scatter<Value: PortableValue>(_ value: Value, label: String = "scattered") throws -> ClusterFuture<Value>
+  {
+    let futures: [ClusterFuture<Value>] = try scatter([value], label: label)
+    return futures[0]
+  }
+
+  /// Puts a value onto the cluster, for tasks that need it.
+  ///
+  /// - Throws: `ClusterError`.
+  public func scatter<Value: PortableValue>(
+    _ value: Value, label: String = "scattered"
+  ) async throws -> ClusterFuture<Value> {
+    let futures: [ClusterFuture<Value>] = try await scatter([value], label: label)
+    return futures[0]
+  }
+
+  /// Puts values onto the cluster, large ones spread over the workers by their threads.
+  ///
+  /// - Throws: `ClusterError`, also when there is no worker for a large value.
+  @available(*, noasync, message: "use await scatter")
+  public func scatter<Value: PortableValue>(
+    _ values: [Value], label: String = "scattered"
+  ) throws -> [ClusterFuture<Value>] {
+    let load = try ScatterLoad(values, label, link)
+    return try load.post(try load.hasLarge ? workers() : []).map { ClusterFuture($0) }
+  }
+
+  /// Puts values onto the cluster, large ones spread over the workers by their threads.
+  ///
+  /// - Throws: `ClusterError`, also when there is no worker for a large value.
+  public func scatter<Value: PortableValue>(
+    _ values: [Value], label: String = "scattered"
+  ) async throws -> [ClusterFuture<Value>] {
+    let load = try ScatterLoad(values, label, link)
+    return try load.post(load.hasLarge ? try await workers() : []).map { ClusterFuture($0) }
+  }
+}
+
+/// Values that become bytes, on their way.
+private struct ScatterLoad {
+  private let link: ClientLink
+  private var values: [ScatteredValue] = []
+  private var data: [ScatteredBytes] = []
+
+  /// What one message may take.
+  private static let messageBytes = 4 << 20
+
+  init<Value: PortableValue>(_ list: [Value], _ label: String, _ link: ClientLink) throws(ClusterError) {
+    self.link = link
+    let type = Value.portableTypeName
+    guard link.registry.valueType(named: type) != nil else {
+      throw ClusterError(
+        .wrongType, "the type \(type) is not registered in this process",
+        "Call TaskFunctions.register(value:) with it before the client is made")
+    }
+    for value in list {
+      let bytes = try value.sharedBytes()
+      let digest = GraphBuilder.hasher(ofLiteral: type, bytes).digest()
+      let isSmall = bytes.count <= WireLimits.inlineResultBytes
+      values.append(
+        ScatteredValue(
+          digest: digest, label: label, type: type, byteCount: Int64(bytes.count), holders: [],
+          bytes: isSmall ? bytes : nil))
+      data.append(ScatteredBytes(bytes))
+    }
+  }
+
+  var hasLarge: Bool { values.contains { $0.bytes == nil } }
+
+  /// Sends all of it: small values to the scheduler, large ones to workers.
+  func post(_ workers: [ClusterWorker]) throws(ClusterError) -> [FutureToken] {
+    let tokens = values.map { FutureToken(ResultCell(digest: $0.digest), link) }
+    var small: [Int] = []
+    var smallBytes = 0
+    func postSmall() throws(ClusterError) {
+      if !small.isEmpty { try post(small, to: nil, tokens) }
+      small = []
+      smallBytes = 0
+    }
+    let places = workers.filter { $0.status == "running" }
+    if hasLarge, places.isEmpty {
+      throw ClusterError(.denied, "there is no worker to put a large value onto", "Start a worker, then try again")
+    }
+    // Who has got least for its threads gets the next one.
+    var given = [Double](repeating: 0, count: places.count)
+    for (number, value) in values.enumerated() {
+      if value.bytes != nil {
+        small.append(number)
+        smallBytes += Int(value.byteCount) + 128
+        if smallBytes > ScatterLoad.messageBytes { try postSmall() }
+        continue
+      }
+      let load = { (place: Int) in given[place] / Double(max(1, places[place].threads)) }
+      guard let best = places.indices.min(by: { load($0) < load($1) }) else { continue }
+      given[best] += Double(value.byteCount)
+      let place = PeerRef(worker: WorkerID(rawValue: UInt32(places[best].id)), address: places[best].address)
+      try post([number], to: place, tokens)
+    }
+    try postSmall()
+    return tokens
+  }
+
+  private func post(_ numbers: [Int], to place: PeerRef?, _ tokens: [FutureToken]) throws(ClusterError) {
+    let order = ScatterOrder(
+      values: numbers.map { values[$0] }, cells: numbers.map { tokens[$0].cell }, place: place,
+      data: place == nil ? [] : numbers.map { data[$0] })
+    let bytes = numbers.reduce(0) { $0 + Int(values[$1].byteCount) }
+    guard link.post(.scatter(order), size: bytes, waits: true) else { throw link.closedError }
+  }
+}
