@@ -49,7 +49,7 @@ let package = Package(
       dependencies: [
         "Martlet", "MartletEngine", "MartletGraph", "MartletBytes", "MartletSystem", "MartletProtocol",
         "MartletScheduler", "MartletWorker", "MartletClient", "MartletNet",
-      ], swiftSettings: strict),
+      ], exclude: ["Worker/README.md"], swiftSettings: strict),
     .target(
       name: "Martlet",
       dependencies: ["MartletEngine", "MartletGraph", "MartletTable", "MartletBytes", "MartletSystem"],

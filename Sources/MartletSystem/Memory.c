@@ -18,3 +18,9 @@ void martlet_keep_freed_memory(void) {
   mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
 #endif
 }
+
+void martlet_return_freed_memory(void) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}

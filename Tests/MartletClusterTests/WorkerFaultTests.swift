@@ -90,6 +90,35 @@ extension ClusterTests {
       }
     }
 
+    @Test func `a worker whose connection broke comes back with its results, which are not computed again`()
+      async throws
+    {
+      try await aside {
+        let cluster = try TestCluster()
+        defer { cluster.end() }
+        let worker = try cluster.add("a")
+        var builder = GraphBuilder()
+        let nodes = (0..<5).map { builder.call(Numbers(count: 20_000 + $0, seed: UInt64($0))) }
+        let sent = try cluster.client.submit(builder.build(), nodes.map(\.id))
+        #expect(cluster.client.wait(sent))
+        for round in 1...3 {
+          _ = worker.inspect { shell in
+            shell.link?.leave(within: .zero, saysGoodbye: false)
+            shell.schedulerLost(SessionEnd(.lost, "the test cut it"))
+            return true
+          }
+          #expect(eventually { worker.lines.with { $0.count { $0.contains("kept=5") } } == round })
+        }
+        // Its address is as it was.
+        for place in nodes.indices {
+          #expect(
+            try cluster.client.value(sent, place, as: [UInt64].self) == Numbers.list(20_000 + place, UInt64(place)))
+        }
+        #expect(worker.inspect { $0.counters.finishedTasks } == 5)
+        #expect(cluster.brokenInvariant == "")
+      }
+    }
+
     @Test func `a worker whose scheduler does not come back gives up`() async throws {
       try await aside {
         let cluster = try TestCluster()
@@ -191,6 +220,48 @@ extension ClusterTests {
           #expect(
             try cluster.client.value(sent, place, as: [UInt64].self) == Numbers.list(20_000 + place, UInt64(place)))
         }
+      }
+    }
+
+    @Test func `who has nobody to hand over to ends after its patience`() async throws {
+      try await aside {
+        let cluster = try TestCluster()
+        defer { cluster.end() }
+        let worker = try cluster.add("only") { $0.retirePatience = .milliseconds(100) }
+        var builder = GraphBuilder()
+        let node = builder.call(Numbers(count: 20_000, seed: 1))
+        let sent = try cluster.client.submit(builder.build(), [node.id])
+        #expect(cluster.client.wait(sent))
+        worker.server.retire()
+        #expect(worker.server.waitUntilEnded() == .stopped)
+        #expect(worker.hasLine("could not be handed over within 0.1 seconds"))
+      }
+    }
+
+    @Test func `short tasks that stand behind a long one on their worker are done by another`() async throws {
+      try await aside {
+        let cluster = try TestCluster()
+        defer { cluster.end() }
+        let first = try cluster.add("first")
+        // It learns that bodies are short.
+        try check(cluster, seed: 8)
+        #expect(eventually { first.inspect { $0.core.ahead } ?? 0 > 10 })
+        let door = Doors.new()
+        var urgent = TaskTraits.none
+        urgent.priority = 5
+        var builder = GraphBuilder()
+        let long = builder.call(WaitAt(door: door), traits: urgent)
+        let short = (0..<30).map { builder.call(Sum(constant: 9_000 + $0)) }
+        let graph = builder.build()
+        let waiting = try cluster.client.submit(graph, [long.id])
+        #expect(eventually { Doors.begun.now[door] == 1 })
+        let sent = try cluster.client.submit(graph, short.map(\.id))
+        try cluster.add("second")
+        #expect(cluster.client.wait(sent))
+        for place in short.indices { #expect(try cluster.client.value(sent, place, as: Int.self) == 9_000 + place) }
+        Doors.open.with { _ = $0.insert(door) }
+        #expect(cluster.client.wait(waiting))
+        #expect(cluster.brokenInvariant == "")
       }
     }
   }

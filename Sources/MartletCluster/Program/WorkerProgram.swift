@@ -59,7 +59,8 @@ package enum WorkerProgram {
       "without a second process that starts it again after a crash, ends it at 95 % of the memory limit, and tells the "
         + "scheduler what it died of"),
     OptionSpec(
-      "retire-timeout", value: "TIME", in: "Its end", "ends at the latest so long after TERM (1h)"),
+      "retire-timeout", value: "TIME", in: "Its end",
+      "ends so long after TERM, also when not all that it holds was handed over (5min)"),
     OptionSpec("log-level", value: "LEVEL", in: "Logs", "debug, info, warning or error (info)"),
     OptionSpec("log-format", value: "FORMAT", in: "Logs", "text or json, on standard error (text)"),
     OptionSpec("help", in: "Others", "print this page"),
@@ -91,7 +92,6 @@ package enum WorkerProgram {
   /// What a command line asks for.
   struct Request: Sendable {
     var settings = WorkerServerSettings()
-    var retirePatience = Duration.seconds(3600)
     var readyFile: String?
     var isSupervised = true
     var logLevel = LogLevel.info
@@ -185,7 +185,7 @@ package enum WorkerProgram {
         remedy: "add --secret-file FILE, or --insecure in a network that you trust")
     }
     if let time = try options.duration("death-timeout") { settings.reconnectSeconds = time / .seconds(1) }
-    request.retirePatience = try options.duration("retire-timeout") ?? request.retirePatience
+    settings.retirePatience = try options.duration("retire-timeout") ?? .seconds(300)
     request.settings = settings
     request.readyFile = options.value("ready-file")
     request.isSupervised = !options.has("no-supervisor")
@@ -249,7 +249,7 @@ package enum WorkerProgram {
     settings.page = page
     let running = Running()
     EndingSignals.watch(
-      patience: request.retirePatience,
+      patience: (settings.retirePatience ?? .zero) + settings.stopPatience + .seconds(5),
       { signal in
         log.info("\(signal) was received")
         let server = running.state.withLock { state in

@@ -86,7 +86,8 @@ final class BodyThreads: @unchecked Sendable {
       waitingBodies.wrappingAdd(1, ordering: .relaxed)
       cache.submit { [self] in
         run.run(registry, stop: stop, thread: count, limits: limits)
-        ended(run, at: 0, isLast: true)
+        _ = handBack(run)
+        signal?.notify()
         waitingBodies.wrappingSubtract(1, ordering: .releasing)
       }
     }
@@ -137,25 +138,34 @@ final class BodyThreads: @unchecked Sendable {
 
   // MARK: A thread
 
-  private func work(_ number: Int) {
+  /// What a thread remembers from one body to the next.
+  private struct Memory {
     var toldAt: UInt64 = 0
+    /// Whether the loop was not told of the last end.
+    var hasUntold = false
     var spins = true
-    while let run = next(&spins) {
+  }
+
+  private func work(_ number: Int) {
+    var memory = Memory()
+    while let run = next(&memory) {
       run.run(registry, stop: stop, thread: number, limits: limits)
-      ended(run, at: &toldAt)
+      ended(run, &memory)
     }
     monitor.withLock { living -= 1 }
   }
 
-  private func next(_ spins: inout Bool) -> BodyRun? {
-    if waiting.load(ordering: .relaxed) == 0, spins { spin(&spins) }
+  private func next(_ memory: inout Memory) -> BodyRun? {
+    if waiting.load(ordering: .relaxed) == 0, memory.spins { spin(&memory) }
     return monitor.withLock {
       while first == queue.count {
         if isClosed { return nil }
+        // Another thread has taken what this one counted on.
+        tell(&memory)
         sleeping += 1
         monitor.wait()
         sleeping -= 1
-        spins = true
+        memory.spins = true
       }
       let run = queue[first]
       queue[first] = nil
@@ -166,8 +176,15 @@ final class BodyThreads: @unchecked Sendable {
     }
   }
 
+  private func tell(_ memory: inout Memory) {
+    guard memory.hasUntold else { return }
+    memory.hasUntold = false
+    signal?.notify()
+  }
+
   /// Looks for a run for a moment.
-  private func spin(_ spins: inout Bool) {
+  private func spin(_ memory: inout Memory) {
+    tell(&memory)
     spinning.wrappingAdd(1, ordering: .relaxed)
     defer { spinning.wrappingSubtract(1, ordering: .relaxed) }
     let end = martlet_monotonic_nanoseconds() + BodyThreads.spinNanoseconds
@@ -177,28 +194,30 @@ final class BodyThreads: @unchecked Sendable {
       sched_yield()
       time = martlet_monotonic_nanoseconds()
       if time - before > BodyThreads.crowdedNanoseconds {
-        spins = false
+        memory.spins = false
         return
       }
     }
   }
 
-  private func ended(_ run: BodyRun, at toldAt: inout UInt64) {
+  /// Hands a run back.
+  private func ended(_ run: BodyRun, _ memory: inout Memory) {
+    let count = handBack(run)
+    memory.hasUntold = true
+    // What is not told now is found at the loop's next tick if the next body takes long.
     let now = martlet_monotonic_nanoseconds()
-    let isLast = waiting.load(ordering: .relaxed) == 0 || now &- toldAt > BodyThreads.untoldNanoseconds
-    if ended(run, at: now, isLast: isLast) { toldAt = now }
+    guard
+      waiting.load(ordering: .relaxed) == 0 || count >= BodyThreads.untoldEnds
+        || now &- memory.toldAt > BodyThreads.untoldNanoseconds
+    else { return }
+    memory.toldAt = now
+    tell(&memory)
   }
 
-  /// Hands a run back; whether the loop was told.
-  @discardableResult
-  private func ended(_ run: BodyRun, at now: UInt64, isLast: Bool) -> Bool {
-    let count = endsLock.withLock {
+  private func handBack(_ run: BodyRun) -> Int {
+    endsLock.withLock {
       ends.append(run)
       return ends.count
     }
-    // What is not told now is found at the loop's next tick if the next body takes long.
-    guard isLast || count >= BodyThreads.untoldEnds else { return false }
-    signal?.notify()
-    return true
   }
 }

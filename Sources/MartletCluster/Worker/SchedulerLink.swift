@@ -59,9 +59,9 @@ final class SchedulerLink: SessionOwner, @unchecked Sendable {
     }
   }
 
-  /// Closes after goodbye.
-  func leave(within limit: Duration) {
-    if isRegistered { tell(.goodbye) }
+  /// Closes after goodbye, or as if the network had.
+  func leave(within limit: Duration, saysGoodbye: Bool = true) {
+    if isRegistered, saysGoodbye { tell(.goodbye) }
     session?.finish(within: limit)
     session = nil
   }

@@ -35,6 +35,8 @@ package struct WorkerServerSettings: Sendable {
   package var reconnectSeconds = 60.0
   /// How long bodies that run may take to end when it is stopped. Threads that take longer are left alone.
   package var stopPatience: Duration = .seconds(5)
+  /// How long it may take to hand over what it holds when it retires; then it is stopped. Nil: as long as it takes.
+  package var retirePatience: Duration?
   /// How long others may take to hear that it ends.
   package var farewell: Duration = .milliseconds(500)
   /// A peer that owes data and sends nothing for so long is given up, and so is one that does not read what it asked for.

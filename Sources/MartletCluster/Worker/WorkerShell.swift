@@ -381,8 +381,19 @@ final class WorkerShell: @unchecked Sendable {
         .memory(
           residentBytes: settings.measuresProcess ? usage.residentBytes : 0, processorPercent: usage.processorPercent))
       lookForSilence()
+      giveMemoryBack()
     }
     feed(.tick)
+  }
+
+  /// Lets the system have what the C library keeps of freed memory, when the process takes much more than its results do:
+  /// what it keeps counts against the limit. Takes some milliseconds, on another thread.
+  private func giveMemoryBack() {
+    let limit = Double(core.settings.memoryLimit)
+    guard limit > 0, settings.measuresProcess, Double(usage.residentBytes) > limit * core.settings.spillShare,
+      Double(usage.residentBytes - core.metrics.resultBytes) > limit / 10
+    else { return }
+    codec.submit { martlet_return_freed_memory() }
   }
 
   // MARK: The end
@@ -395,6 +406,13 @@ final class WorkerShell: @unchecked Sendable {
     }
     log.info("the worker retires: it hands over what it holds")
     feed(.retireRequested)
+    if let patience = settings.retirePatience {
+      loop.schedule(after: patience) { [weak self] in
+        guard let self, !isEnding else { return }
+        log.warning("what it holds could not be handed over within \(patience): the worker ends")
+        end(.stopped)
+      }
+    }
   }
 
   /// Says goodbye, closes everything, and shuts the loop down when bodies and connections have ended or the time for it

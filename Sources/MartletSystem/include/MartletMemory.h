@@ -11,4 +11,7 @@ size_t martlet_heap_bytes(void);
 /// have to clear every page again. For short programs that allocate much; the resident set then shows the peak.
 void martlet_keep_freed_memory(void);
 
+/// Returns freed memory that the C library keeps to the system. Takes time with the size of the heap.
+void martlet_return_freed_memory(void);
+
 #endif
