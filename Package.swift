@@ -82,6 +82,9 @@ let package = Package(
     .executableTarget(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
+      name: "cluster-tour", dependencies: ["Martlet", "MartletCluster"], path: "Samples/ClusterTour",
+      swiftSettings: strict),
+    .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .target(
       name: "ClusterFunctions", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/ClusterFunctions",

@@ -238,7 +238,7 @@ extension ClusterTests {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
-        let numbers = try client.scatter(Array(0..<200))
+        let numbers = try client.scatter(each: Array(0..<200))
         let again = try client.scatter(7)
         #expect(again.key == numbers[7].key)
         #expect(try client.submit(Sum(constant: 1), again, numbers[9]).result() == 17)
