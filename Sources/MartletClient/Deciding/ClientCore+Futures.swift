@@ -121,6 +121,10 @@ extension ClientCore {
     else { return }
     let isSignal = result.inline == nil && result.holders.isEmpty && result.byteCount == 0
     futures[Int(slot)].type = result.type
+    if futures[Int(slot)].fetch == .queued {
+      // Told once more, after it was computed anew: it may be of another size.
+      peers[Int(futures[Int(slot)].peer)].queuedBytes += result.byteCount - futures[Int(slot)].byteCount
+    }
     futures[Int(slot)].byteCount = result.byteCount
     futures[Int(slot)].holders = Array(result.holders.prefix(8))
     futures[Int(slot)].tried = 0
