@@ -83,6 +83,9 @@ let package = Package(
     .executableTarget(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
+      name: "cluster-tour", dependencies: ["Martlet", "MartletCluster"], path: "Samples/ClusterTour",
+      swiftSettings: strict),
+    .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .executableTarget(
       name: "same-program", dependencies: ["Martlet", "MartletCluster", "MartletGraph"], path: "Samples/SameProgram",

@@ -75,7 +75,7 @@ extension ClusterTests {
         let client = try cluster.client()
         try client.waitForWorkers(2)
         let lists = (0..<6).map { first in (0..<10_000).map { first + $0 } }
-        let futures = try client.scatter(lists)
+        let futures = try client.scatter(each: lists)
         let sums = try client.map(futures) { delayed(SumOf(), $0.delayed) }
         #expect(try client.gather(sums) == lists.map { $0.reduce(0, +) })
         #expect(try futures[3].result() == lists[3])

@@ -1,3 +1,4 @@
+import Glibc
 public import Martlet
 import MartletClient
 import MartletProtocol
@@ -21,7 +22,7 @@ extension Client: Executor {
     for output in outputs { graph.check(output) }
     var wanted: [TaskID] = []
     for task in outputs.map(\.id).sorted() where wanted.last != task { wanted.append(task) }
-    let slots = SlotTable(count: graph.count)
+    let slots = SlotTable(count: graph.count, wanted: wanted)
     if wanted.isEmpty { return RunResults(graph, outputs, from: slots.slots, peakResultBytes: nil) }
 
     let run = GraphRun()
@@ -95,20 +96,23 @@ extension Client: Executor {
   }
 }
 
-/// Slots by task; those that nobody took are cleared at the end.
+/// Slots by task, of which only the wanted ones are ever filled; those that nobody took are cleared at the end.
 private final class SlotTable {
   let slots: UnsafeMutablePointer<Slot>
-  private let count: Int
+  private let wanted: [TaskID]
 
-  init(count: Int) {
-    self.count = max(1, count)
-    slots = .allocate(capacity: self.count)
-    slots.initialize(repeating: Slot(), count: self.count)
+  init(count: Int, wanted: [TaskID]) {
+    self.wanted = wanted
+    // Pages that are not wanted are never touched: zeros are empty slots.
+    guard let memory = calloc(max(1, count), MemoryLayout<Slot>.stride) else {
+      fatalError("no memory for the results of \(count) tasks")
+    }
+    slots = memory.bindMemory(to: Slot.self, capacity: max(1, count))
   }
 
   deinit {
-    for place in 0..<count { slots[place].clear() }
-    slots.deallocate()
+    for task in wanted { slots[task.index].clear() }
+    free(slots)
   }
 
   func put(_ value: Slot, for task: TaskID) {

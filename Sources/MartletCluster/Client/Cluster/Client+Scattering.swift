@@ -12,7 +12,7 @@ extension Client {
   @available(*, noasync, message: "use await scatter")
   public func scatter<Value: PortableValue>(_ value: Value, label: String = "scattered") throws -> ClusterFuture<Value>
   {
-    let futures: [ClusterFuture<Value>] = try scatter([value], label: label)
+    let futures: [ClusterFuture<Value>] = try scatter(each: [value], label: label)
     return futures[0]
   }
 
@@ -22,7 +22,7 @@ extension Client {
   public func scatter<Value: PortableValue>(
     _ value: Value, label: String = "scattered"
   ) async throws -> ClusterFuture<Value> {
-    let futures: [ClusterFuture<Value>] = try await scatter([value], label: label)
+    let futures: [ClusterFuture<Value>] = try await scatter(each: [value], label: label)
     return futures[0]
   }
 
@@ -31,7 +31,7 @@ extension Client {
   /// - Throws: `ClusterError`, also when there is no worker for a large value.
   @available(*, noasync, message: "use await scatter")
   public func scatter<Value: PortableValue>(
-    _ values: [Value], label: String = "scattered"
+    each values: [Value], label: String = "scattered"
   ) throws -> [ClusterFuture<Value>] {
     let load = try ScatterLoad(values, label, link)
     return try load.post(try load.hasLarge ? workers() : []).map { ClusterFuture($0) }
@@ -41,7 +41,7 @@ extension Client {
   ///
   /// - Throws: `ClusterError`, also when there is no worker for a large value.
   public func scatter<Value: PortableValue>(
-    _ values: [Value], label: String = "scattered"
+    each values: [Value], label: String = "scattered"
   ) async throws -> [ClusterFuture<Value>] {
     let load = try ScatterLoad(values, label, link)
     return try load.post(load.hasLarge ? try await workers() : []).map { ClusterFuture($0) }
