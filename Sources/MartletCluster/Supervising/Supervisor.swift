@@ -85,7 +85,7 @@ private struct SupervisorWatch {
     var until = core.deadline ?? .max
     if child != nil, core.watchesMemory { until = min(until, nextLook) }
     let now = martlet_monotonic_nanoseconds()
-    // A look each second costs nothing, and a wake-up that is missed then costs no more. Rounded up, so as not to come back too early again and again.
+    // A look each second costs nothing. Rounded up, so as not to come back too early again and again.
     let milliseconds = until <= now ? 0 : min((until - now) / 1_000_000 + 1, 1000)
     var events = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
     pipe.addWaits(to: &events)
