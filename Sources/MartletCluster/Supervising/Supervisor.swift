@@ -85,8 +85,8 @@ private struct SupervisorWatch {
     var until = core.deadline ?? .max
     if child != nil, core.watchesMemory { until = min(until, nextLook) }
     let now = martlet_monotonic_nanoseconds()
-    // Rounded up, so as not to come back too early again and again.
-    let milliseconds = until <= now ? 0 : min((until - now) / 1_000_000 + 1, 60_000)
+    // A look each second costs nothing. Rounded up, so as not to come back too early again and again.
+    let milliseconds = until <= now ? 0 : min((until - now) / 1_000_000 + 1, 1000)
     var events = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
     pipe.addWaits(to: &events)
     poll(&events, nfds_t(events.count), Int32(milliseconds))
