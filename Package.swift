@@ -14,6 +14,7 @@ let package = Package(
   name: "martlet",
   products: [
     .library(name: "Martlet", targets: ["Martlet"]),
+    .library(name: "MartletCluster", targets: ["MartletCluster"]),
     .executable(name: "martlet-csv", targets: ["martlet-csv"]),
     .executable(name: "martlet-scheduler", targets: ["martlet-scheduler"]),
     .executable(name: "martlet-worker", targets: ["martlet-worker"]),
@@ -62,8 +63,8 @@ let package = Package(
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
-        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletSimulation", "MartletScheduler",
-        "MartletProtocol", "MartletBytes", "MartletSystem",
+        "Martlet", "MartletTable", "MartletEngine", "MartletGraph", "MartletCluster", "MartletSimulation",
+        "MartletScheduler", "MartletProtocol", "MartletBytes", "MartletSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -83,6 +84,9 @@ let package = Package(
       name: "downloader", dependencies: ["Martlet"], path: "Samples/Downloader", swiftSettings: strict),
     .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
+    .executableTarget(
+      name: "same-program", dependencies: ["Martlet", "MartletCluster", "MartletGraph"], path: "Samples/SameProgram",
+      swiftSettings: strict),
     .target(
       name: "ClusterFunctions", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/ClusterFunctions",
       swiftSettings: strict),

@@ -82,6 +82,12 @@ package enum ClientRequest: Sendable, Equatable {
   case subscribe(name: String)
   case whoHas([FutureID])
   case ask(Question)
+  /// So many copies of these results, on as many workers; answered by a text.
+  case replicate([FutureID], copies: UInt32)
+  /// These results, or all, from workers that hold much to those that hold little; answered by a text.
+  case rebalance([FutureID])
+  /// A call on each of some workers; answered by `holders`: a future for each, with a handle, and the worker's address.
+  case runOnWorkers(WorkersCall)
   /// An operation on something shared; `future`: what to put or set instead of bytes.
   case coordinate(CoordinationRequest, future: FutureID?)
 }

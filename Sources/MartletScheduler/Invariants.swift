@@ -40,6 +40,11 @@ extension SchedulerCore {
       let counted = stateCounts[Int(state.rawValue)]
       if count != counted { return "\(count) tasks are in \(state), \(counted) were counted" }
     }
+    let replicated = tasks.indices.reduce(0) { $0 + (tasks[$1].isUsed && tasks[$1].isReplicated ? 1 : 0) }
+    if replicated != copies.wanted.count {
+      return "\(replicated) tasks are replicated, \(copies.wanted.count) are noted"
+    }
+    if copies.moves.count > settings.moveLimit { return "\(copies.moves.count) copies are under way" }
     if assignments.count != stateCounts[Int(TaskState.processing.rawValue)] {
       return "\(assignments.count) assignments"
     }
@@ -98,6 +103,7 @@ extension SchedulerCore {
     if inlines.count != 0 || inlines.bytes != 0 || !keeps.isEmpty || !failures.isEmpty || !deathsByTask.isEmpty {
       return "a table is not empty"
     }
+    if !copies.isEmpty { return "copies are wanted" }
     if !coordination.isEmpty || !published.isEmpty { return "something is shared" }
     if labels.count > 0 || table.count > 0 || types.count > 0 || kinds.count > 0 { return "names or keys are left" }
     return nil

@@ -11,7 +11,7 @@ package enum SchedulerEvent: Sendable {
   /// A worker has registered under a number never used before.
   case workerRegistered(WorkerID, WorkerRegistration)
   case workerSaid(WorkerID, WorkerToScheduler)
-  /// It is gone. `started`: the tasks that had begun on it, where its supervisor knows.
+  /// Its connection is gone. `started`: the tasks that had begun on it, where its supervisor knows.
   case workerLost(WorkerID, WorkerDeath, started: [TaskHandle]?)
   /// Time has passed; at least ten a second.
   case tick
@@ -34,6 +34,8 @@ package struct SchedulerSettings: Sendable {
   package var epoch: UInt64 = 1
   /// How many workers may die of a task before it fails.
   package var allowedFailures = 3
+  /// How long the supervisor of a lost worker may take to tell what it died of, before those are blamed that may have run.
+  package var reportNanoseconds: Int64 = 1_500_000_000
   /// Tasks given to a worker for each of its threads when nothing is known of their duration.
   package var saturation = 1.1
   /// How much work a worker has in hand at most, when durations are known: enough to bridge a round trip.
@@ -55,6 +57,13 @@ package struct SchedulerSettings: Sendable {
   package var watchdogNanoseconds: Int64 = 30_000_000_000
   /// Transitions that are remembered for stories.
   package var storyLength = 1 << 16
+  /// The share of a worker's memory above which it gives results away.
+  package var memoryShare = 0.6
+  /// Smaller results are not worth moving.
+  package var leastMoveBytes: Int64 = 4096
+  /// Copies that are under way at one time, and for how long one is waited for.
+  package var moveLimit = 64
+  package var moveNanoseconds: Int64 = 30_000_000_000
   /// Names that can be published at one time.
   package var publishedLimit = 1 << 16
 
@@ -96,6 +105,9 @@ package struct SchedulerCore: ~Copyable, Sendable {
   var keeps: [UInt32: UInt32] = [:]
   var failures: [UInt32: FailureRecord] = [:]
   var deathsByTask: [UInt32: [WorkerDeath]] = [:]
+  /// Lost workers whose supervisors have not told yet what they died of, in the order of their loss.
+  var inquests: [Inquest] = []
+  var copies = Copies()
 
   var workers: [WorkerRecord] = []
   var livingWorkerCount = 0
@@ -199,7 +211,8 @@ package struct SchedulerCore: ~Copyable, Sendable {
     case .clientLost(let client): lose(client, &actions)
     case .workerRegistered(let worker, let registration): register(worker, registration, &actions)
     case .workerSaid(let worker, let message): hear(worker, message, &actions)
-    case .workerLost(let worker, let death, let started): lose(worker, death, started: started, &actions)
+    case .workerLost(let worker, let death, let started):
+      lose(worker, death, started: started, awaitsReport: true, &actions)
     case .tick: tick(&actions)
     }
     dispatch(&actions)

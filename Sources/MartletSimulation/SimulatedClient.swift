@@ -14,10 +14,17 @@ struct SimulatedClient: Sendable {
   var sought: Set<TaskHandle> = []
   var results: [Int: UInt64] = [:]
   var failures: [Int: FailureRecord] = [:]
+  /// The tasks of its call on all workers that have not ended; nil while it waits for their names.
+  var everywhere: Set<TaskHandle>? = []
+  /// All of them, and the job that they compute.
+  var everywhereAll: [TaskHandle] = []
+  var everywhereJob = 0
   /// Whether it has got everything and released it.
   var isDone = false
 
   init(_ workload: Workload) { self.workload = workload }
 
-  var hasAll: Bool { workload.wanted.allSatisfy { results[$0] != nil || failures[$0] != nil } }
+  var hasAll: Bool {
+    everywhere?.isEmpty == true && workload.wanted.allSatisfy { results[$0] != nil || failures[$0] != nil }
+  }
 }

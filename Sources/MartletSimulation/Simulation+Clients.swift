@@ -54,21 +54,56 @@ extension Simulation {
         clients[client].handles[handle] = job
       }
       clients[client].named += handles.count
+      if clients[client].named == clients[client].workload.wanted.count { wish(client) }
     case .refused(_, let failure): throw self.failure("client \(client) was refused: \(failure)")
     case .finished(let results):
-      for result in results { take(result, client) }
+      for result in results {
+        take(result, client)
+        guard clients[client].everywhere?.remove(result.task) != nil, let bytes = result.inline else { continue }
+        let workload = clients[client].workload
+        if (try? UInt64(simulated: bytes)) != workload.expected[clients[client].everywhereJob] {
+          throw self.failure("client \(client): a call on a worker gave a wrong value")
+        }
+      }
+    case .onWorkers(_, let tasks):
+      clients[client].everywhereAll = tasks.map(\.task)
+      clients[client].everywhere = Set(clients[client].everywhereAll)
     case .failed(let handle, let failure):
+      _ = clients[client].everywhere?.remove(handle)
       if let job = clients[client].handles[handle] { clients[client].failures[job] = failure }
     case .holders(let held):
       for one in held {
         take(FinishedResult(task: one.task, type: "", byteCount: 0, inline: nil, holders: one.holders), client)
       }
-    case .recomputing, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: break
+    case .denied(let request, let reason):
+      if request == 4 { throw self.failure("client \(client): \(reason)") }
+    case .recomputing, .answer, .named, .coordinated, .heartbeat, .goodbye: break
     }
     guard clients[client].hasAll, !clients[client].isDone else { return }
     clients[client].isDone = true
-    let handles = clients[client].handles.keys.sorted { $0.slot < $1.slot }
+    let handles = clients[client].handles.keys.sorted { $0.slot < $1.slot } + clients[client].everywhereAll
     say(.toScheduler(.release(handles)), from: .client(client))
+  }
+
+  /// Copies of what it wants, another distribution, and a call that all workers run: some clients ask for that.
+  private mutating func wish(_ client: Int) {
+    let handles = clients[client].handles.keys.sorted { $0.slot < $1.slot }
+    if chance.oneIn(3) {
+      say(.toScheduler(.replicate(request: 2, handles, copies: UInt32(2 + chance.below(2)))), from: .client(client))
+    }
+    if chance.oneIn(3) { say(.toScheduler(.rebalance(request: 3, [])), from: .client(client)) }
+    let workload = clients[client].workload
+    guard chance.oneIn(3),
+      let job = workload.jobs.indices.first(where: {
+        workload.jobs[$0].inputs.isEmpty && workload.jobs[$0].after.isEmpty && workload.jobs[$0].throwsTimes == 0
+      })
+    else { return }
+    clients[client].everywhere = nil
+    clients[client].everywhereJob = job
+    let call = WorkersCall(
+      digest: Digest128(low: UInt64(client), high: 0x65), label: "everywhere", function: Workload.function,
+      arguments: client.portableBytes() + job.portableBytes())
+    say(.toScheduler(.runOnWorkers(request: 4, call)), from: .client(client))
   }
 
   /// Asks where results are that were where nobody has them any more.

@@ -17,6 +17,7 @@ extension Simulation {
     for action in actions {
       switch action {
       case .tellClient(let client, let message):
+        if case .onWorkers(_, let tasks) = message { report.tasks += tasks.count }
         say(.fromClientsScheduler(message), on: clientSessions[Int(client.rawValue)], from: .scheduler)
       case .tellWorker(let worker, let message):
         if message != .heartbeat { note("scheduler → \(worker): \(message.brief)") }

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@ static int place(int from, int to) {
   if (from == to) return fcntl(to, F_SETFD, 0);
   return dup2(from, to);
 }
+
+// From linux/close_range.h, which older systems lack.
+enum { close_range_cloexec = 1 << 2 };
 
 // Runs in the new process, which borrows this one's memory until it becomes another program: only system calls, and
 // nothing is left changed.
@@ -42,6 +46,10 @@ static int become(const martlet_process_plan *plan, int parent) {
     if (sigaction(number, NULL, &old) == 0 && (is_ours || old.sa_handler != SIG_IGN))
       sigaction(number, &standard, NULL);
   }
+#ifdef SYS_close_range
+  // Whatever was opened without thinking of it. Older systems, which do not know this, inherit it.
+  syscall(SYS_close_range, 3u, ~0u, close_range_cloexec);
+#endif
   if (place(plan->input, 0) < 0 || place(plan->output, 1) < 0 || place(plan->errors, 2) < 0) return errno;
   if (plan->inherited >= 0 && fcntl(plan->inherited, F_SETFD, 0) != 0) return errno;
   sigset_t none;

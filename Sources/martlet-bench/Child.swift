@@ -46,12 +46,17 @@ struct BenchError: Error, CustomStringConvertible {
 /// Seconds of a clock that only moves forward.
 func seconds() -> Double { Double(martlet_monotonic_nanoseconds()) * 1e-9 }
 
-/// The `martlet-csv` that was built together with this program.
-func martletCSV() -> String {
+/// The path of this program.
+func programPath() -> String {
   var buffer = [UInt8](repeating: 0, count: 4096)
   let length = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
-  let own = String(decoding: buffer[0..<max(0, length)], as: UTF8.self)
-  return own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/martlet-csv"
+  return String(decoding: buffer[0..<max(0, length)], as: UTF8.self)
+}
+
+/// The `martlet-csv` that was built together with this program.
+func martletCSV() -> String {
+  programPath().split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    + "/martlet-csv"
 }
 
 /// A new empty folder under TMPDIR.

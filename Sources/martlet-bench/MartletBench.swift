@@ -1,4 +1,5 @@
 import Glibc
+import MartletCluster
 import MartletSimulation
 
 /// `martlet-bench SUITE [--threads N] [--toy] [--rounds N]`.
@@ -8,13 +9,17 @@ struct MartletBench {
   static var suites: [any BenchSuite.Type] {
     [
       EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
-      SchedulerSuite.self, SimulateSuite.self,
-      CSVSuite.self,
+      SchedulerSuite.self, SimulateSuite.self, ClusterSuite.self, CSVSuite.self,
     ]
   }
 
   static func main() {
     do {
+      // The workers of the suite `cluster` are this program, too: they know its functions.
+      if CommandLine.arguments.dropFirst().first == "worker" {
+        try ClusterFunctions.register()
+        exit(WorkerProgram.run(Array(CommandLine.arguments.dropFirst(2))))
+      }
       let (suite, options) = try parse(Array(CommandLine.arguments.dropFirst()))
       guard let suite else {
         print(usage)

@@ -115,7 +115,7 @@ struct RandomMessages {
   }
 
   mutating func clientToScheduler() -> ClientToScheduler {
-    switch random.below(14) {
+    switch random.below(18) {
     case 0: .submit(submission())
     case 1: .release(list { $0.handle() })
     case 2: .cancel(list { $0.handle() }, force: random.chance(50))
@@ -136,12 +136,20 @@ struct RandomMessages {
     case 10: .heartbeat
     case 11: .want(request: word(), list { $0.digest() })
     case 12: .missing(list { $0.handle() }, from: text())
+    case 13: .replicate(request: word(), list { $0.handle() }, copies: word())
+    case 14: .rebalance(request: word(), list { $0.handle() })
+    case 15:
+      .runOnWorkers(
+        request: word(),
+        WorkersCall(
+          digest: digest(), label: text(), function: function(), arguments: bytes(), workers: list { $0.text() },
+          timeoutNanoseconds: amount()))
     default: .goodbye
     }
   }
 
   mutating func schedulerToClient() -> SchedulerToClient {
-    switch random.below(12) {
+    switch random.below(14) {
     case 0: .accepted(graph: word(), wanted: list { $0.handle() })
     case 1: .refused(graph: word(), failure())
     case 2:
@@ -158,7 +166,9 @@ struct RandomMessages {
     case 7: .named(request: word(), tasks: list { NamedTask(task: $0.handle(), digest: $0.digest()) })
     case 8: .coordinated(request: word(), reply())
     case 9: .denied(request: word(), reason: text())
-    case 10: .heartbeat
+    case 10:
+      .onWorkers(request: word(), list { WorkersTask(worker: $0.text(), task: $0.handle(), digest: $0.digest()) })
+    case 11: .heartbeat
     default: .goodbye(reason: text())
     }
   }
@@ -170,7 +180,15 @@ struct RandomMessages {
         WorkerRegistration(
           name: text(), address: text(), host: text(), threads: 1 + word() % 64, memoryLimit: amount(),
           resources: list { $0.resource() }, functions: list { $0.function() }, epoch: random.next(),
-          holdings: list { $0.holding() }))
+          holdings: list { $0.holding() },
+          isSupervised: random.chance(50),
+          lastDeath: random.chance(50)
+            ? nil
+            : PastDeath(
+              worker: worker(), epoch: random.next(),
+              death: WorkerDeath(
+                worker: text(), host: text(), cause: text(), peakBytes: amount(), lastLines: list { $0.text() }),
+              running: random.chance(50) ? nil : list { TaskRun(task: $0.handle(), run: $0.run()) })))
     case 1: .heartbeat(metrics())
     case 2:
       .finished(

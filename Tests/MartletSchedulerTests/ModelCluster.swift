@@ -60,6 +60,8 @@ struct ModelCluster: ~Copyable {
   private var lastTimes: [String: Int64] = [:]
   var workers: [Worker] = []
   var clients: [Client] = []
+  /// What supervisors have to tell, and have not.
+  private var reports: [PastDeath] = []
   var runs = 0
   var events = 0
   /// Jobs of all clients by their digests.
@@ -67,6 +69,8 @@ struct ModelCluster: ~Copyable {
   private var failed: [Digest128: Int] = [:]
 
   init(seed: UInt64, settings: SchedulerSettings = SchedulerSettings()) {
+    var settings = settings
+    settings.reportNanoseconds = 150
     core = SchedulerCore(settings: settings)
     random = SeededGenerator(seed: seed)
   }
@@ -161,7 +165,9 @@ struct ModelCluster: ~Copyable {
           WorkerRegistration(
             name: "w\(number)", address: "a\(number)", host: "h", threads: UInt32(threads), memoryLimit: 0,
             resources: number % 2 == 0 ? [ResourceAmount(name: "gpu", amount: 1)] : [],
-            functions: [FunctionName(name: "f", version: 1)]))), order: "arrivals", within: 1)
+            functions: [FunctionName(name: "f", version: 1)], isSupervised: random.chance(70),
+            lastDeath: reports.isEmpty || random.chance(20) ? nil : reports.removeFirst()))), order: "arrivals",
+      within: 1)
   }
 
   mutating func say(_ worker: Int, _ message: WorkerToScheduler) {
@@ -172,6 +178,13 @@ struct ModelCluster: ~Copyable {
     guard workers[worker].isAlive, workers.count(where: \.isAlive) > 1 || !queue.isEmpty else { return }
     workers[worker].isAlive = false
     let started = workers[worker].running.keys.sorted { $0.slot < $1.slot }
+    // Of a worker without a supervisor as well: the scheduler has to bear that.
+    reports.append(
+      PastDeath(
+        worker: WorkerID(rawValue: UInt32(worker)), epoch: core.settings.epoch,
+        death: WorkerDeath(worker: "w\(worker)", host: "h", cause: "signal 9, told by its supervisor"),
+        running: random.chance(80)
+          ? started.map { TaskRun(task: $0, run: workers[worker].running[$0]?.run ?? RunID(rawValue: 0)) } : nil))
     send(
       .toScheduler(
         .workerLost(
@@ -359,7 +372,7 @@ struct ModelCluster: ~Copyable {
     case .failed(let handle, let failure):
       if let job = clients[client].handles[handle] { clients[client].failures[job] = failure }
     case .refused(_, let failure): clients[client].refusal = failure
-    case .recomputing, .holders, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: break
+    case .recomputing, .holders, .answer, .named, .coordinated, .onWorkers, .denied, .heartbeat, .goodbye: break
     }
   }
 }

@@ -121,6 +121,10 @@ extension ClientCore {
     else { return }
     let isSignal = result.inline == nil && result.holders.isEmpty && result.byteCount == 0
     futures[Int(slot)].type = result.type
+    // Another run's result may have another size.
+    if futures[Int(slot)].fetch == .queued {
+      peers[Int(futures[Int(slot)].peer)].queuedBytes += result.byteCount - futures[Int(slot)].byteCount
+    }
     futures[Int(slot)].byteCount = result.byteCount
     futures[Int(slot)].holders = Array(result.holders.prefix(8))
     futures[Int(slot)].tried = 0

@@ -33,9 +33,10 @@ extension ClientCore {
 
   private func named(by body: ClientRequest) -> [FutureID] {
     switch body {
-    case .gather(let list), .publish(_, let list, _), .whoHas(let list): list
+    case .gather(let list), .publish(_, let list, _), .whoHas(let list), .replicate(let list, _), .rebalance(let list):
+      list
     case .coordinate(_, let future): future.map { [$0] } ?? []
-    case .unpublish, .subscribe, .ask: []
+    case .unpublish, .subscribe, .ask, .runOnWorkers: []
     }
   }
 
@@ -154,6 +155,9 @@ extension ClientCore {
     case .unpublish(let name): return .unpublish(request: wire, name: name)
     case .subscribe(let name): return .subscribe(request: wire, name: name)
     case .ask(let question): return .ask(request: wire, question)
+    case .replicate(_, let copies): return .replicate(request: wire, tasks, copies: copies)
+    case .rebalance: return .rebalance(request: wire, tasks)
+    case .runOnWorkers(let call): return .runOnWorkers(request: wire, call)
     case .coordinate(let operation, _):
       guard let task = tasks.first else { return .coordinate(request: wire, operation) }
       switch operation {
@@ -207,6 +211,23 @@ extension ClientCore {
       list.append(id(of: place))
     }
     answer(slot, .futures(list), &actions)
+    return true
+  }
+
+  /// The tasks of a call on workers: one handle on each for the program.
+  mutating func ranOnWorkers(_ wire: UInt32, _ tasks: [WorkersTask], _ actions: inout [ClientAction]) -> Bool {
+    guard let slot = request(wire), case .runOnWorkers = requests[Int(slot)].body else {
+      // The program has abandoned it.
+      tell(.release(tasks.map(\.task)), &actions)
+      return true
+    }
+    var list: [HeldFuture] = []
+    for task in tasks {
+      let place = use(task.digest, &actions)
+      guard bind(place, task.task, &actions) else { return false }
+      list.append(HeldFuture(future: id(of: place), holders: [task.worker]))
+    }
+    answer(slot, .holders(list), &actions)
     return true
   }
 
@@ -283,9 +304,9 @@ extension ClientRequest {
   /// Whether it does the same when it is carried out twice.
   var canBeRepeated: Bool {
     switch self {
-    case .gather, .subscribe, .whoHas, .ask: true
+    case .gather, .subscribe, .whoHas, .ask, .replicate, .rebalance: true
     case .publish(_, _, let overwrites): overwrites
-    case .unpublish: false
+    case .unpublish, .runOnWorkers: false
     case .coordinate(let operation, _):
       switch operation {
       case .set, .unset, .read, .signal, .wait, .listen, .renew: true

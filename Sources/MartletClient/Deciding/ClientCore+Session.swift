@@ -226,6 +226,7 @@ extension ClientCore {
     case .recomputing(let tasks): for task in tasks { recomputing(task, &actions) }
     case .holders(let held): noteHolders(held)
     case .named(let request, let tasks): isPossible = named(request, tasks, &actions)
+    case .onWorkers(let request, let tasks): isPossible = ranOnWorkers(request, tasks, &actions)
     case .answer(let request, let text): answered(request, text, &actions)
     case .coordinated(let request, let reply): coordinated(request, reply, &actions)
     case .denied(let request, let reason): denied(request, reason, &actions)

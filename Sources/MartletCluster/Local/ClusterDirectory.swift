@@ -9,9 +9,10 @@ final class ClusterDirectory {
   private var keeperInput: Int32 = -1
   private var isRemoved = false
 
+  /// - Parameter place: Where it is made; nil: where the system has short-lived files.
   /// - Throws: Why it cannot be made, in one line.
-  init() throws(ClusterDirectoryError) {
-    let place = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+  init(in place: String?) throws(ClusterDirectoryError) {
+    let place = place ?? getenv("TMPDIR").map { String(cString: $0) } ?? ""
     var template = Array("\(place.isEmpty ? "/tmp" : place)/martlet-cluster-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw ClusterDirectoryError(

@@ -19,6 +19,8 @@ public struct LocalClusterOptions: Sendable {
   public var memoryLimit = 0
   /// What tasks may need of a worker beside threads.
   public var resources: [String: Double] = [:]
+  /// Where a directory is made for what the processes need and spill. Nil: where `TMPDIR` says, or `/tmp`.
+  public var directory: String?
   /// Where `martlet-scheduler` and `martlet-worker` lie. Nil: where the variable `MARTLET_BIN` says, or else beside the program
   /// that runs.
   public var binaries: String?
@@ -35,8 +37,9 @@ public struct LocalClusterOptions: Sendable {
   public var closeTimeout: Duration = .seconds(3)
   /// Whether the processes' logs go to standard error of this one. Otherwise errors at the start show their last lines.
   public var showsLogs = false
-  /// Further arguments of `martlet-scheduler`, such as `--worker-ttl`, and of each worker.
+  /// Further arguments of `martlet-scheduler`, such as `--worker-ttl`.
   public var schedulerFlags: [String] = []
+  /// Further arguments of each worker.
   public var workerFlags: [String] = []
 
   /// What suits most programs.

@@ -30,7 +30,7 @@ package final class LocalProcesses: LocalBackend, @unchecked Sendable {
     self.threads = threads
     self.options = options
     do throws(ClusterDirectoryError) {
-      directory = try ClusterDirectory()
+      directory = try ClusterDirectory(in: options.directory)
       secretFile = try directory.write("secret", secret + [10])
     } catch {
       throw ClusterError.notStarted("the directory", "\(error)", [])

@@ -48,6 +48,7 @@ final class LocalServers: LocalBackend, @unchecked Sendable {
       settings.memoryLimit = Int64(options.memoryLimit)
       settings.resources = options.resources
       settings.secret = secret
+      settings.localDirectory = options.directory ?? ""
       settings.log = log
       do {
         let worker = try WorkerServer(settings, registry: registry)

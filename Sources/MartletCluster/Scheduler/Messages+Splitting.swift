@@ -12,7 +12,7 @@ extension SchedulerToClient {
     // Its parts are said one after the other: the client knows how many tasks it waits for.
     case .accepted(let graph, let list):
       list.halves.map { (.accepted(graph: graph, wanted: $0), .accepted(graph: graph, wanted: $1)) }
-    case .refused, .failed, .answer, .named, .coordinated, .denied, .heartbeat, .goodbye: nil
+    case .refused, .failed, .answer, .named, .coordinated, .onWorkers, .denied, .heartbeat, .goodbye: nil
     }
   }
 }

@@ -10,7 +10,7 @@ package struct SupervisorSettings: Sendable {
   package var crashLimit = 5
   package var crashWindow: Duration = .seconds(60)
   /// How long the second restart waits; the first does not, and each further one twice as long as the last.
-  package var backoff: Duration = .milliseconds(250)
+  package var backoff: Duration = .milliseconds(100)
   package var longestBackoff: Duration = .seconds(5)
   /// Exit statuses of a process that means to end: done, misused, refused, gave up. After any other end it is started
   /// again.

@@ -136,6 +136,16 @@ extension WorkerShell {
     register(session)
   }
 
+  /// What the supervisor has seen of the process before this one.
+  private var lastDeath: PastDeath? {
+    guard let report = settings.page?.lastDeath(), let worker = report.worker else { return nil }
+    let address = places.withLock { $0.address }
+    return PastDeath(
+      worker: worker, epoch: report.epoch,
+      death: report.death(of: name.isEmpty ? address : name, on: WorkerShell.hostName()),
+      running: report.tasks?.map { TaskRun(task: $0.task, run: $0.run) })
+  }
+
   private func register(_ session: Session) {
     if settings.advertise.isEmpty, let seen = session.localAddress {
       places.withLock { places in
@@ -151,7 +161,8 @@ extension WorkerShell {
     let base = WorkerRegistration(
       name: name.isEmpty ? address : name, address: address, host: WorkerShell.hostName(),
       threads: UInt32(core.settings.threads), memoryLimit: core.settings.memoryLimit, resources: resources,
-      functions: registry.functionNames.map { FunctionName(name: $0.name, version: $0.version) })
+      functions: registry.functionNames.map { FunctionName(name: $0.name, version: $0.version) },
+      isSupervised: settings.page != nil, lastDeath: lastDeath)
     var registration = core.registration(base: base)
     while true {
       do throws(MessageTooLarge) {

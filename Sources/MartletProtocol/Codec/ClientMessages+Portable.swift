@@ -53,6 +53,19 @@ extension ClientToScheduler: PortableValue {
       writer.write(byte: 14)
       tasks.write(to: &writer)
       writer.write(address)
+    case .replicate(let request, let tasks, let count):
+      writer.write(byte: 15)
+      writer.write(request)
+      tasks.write(to: &writer)
+      writer.write(count)
+    case .rebalance(let request, let tasks):
+      writer.write(byte: 16)
+      writer.write(request)
+      tasks.write(to: &writer)
+    case .runOnWorkers(let request, let call):
+      writer.write(byte: 17)
+      writer.write(request)
+      call.write(to: &writer)
     }
   }
 
@@ -76,8 +89,45 @@ extension ClientToScheduler: PortableValue {
     case 12: self = .goodbye
     case 13: self = .want(request: try reader.read(), try [Digest128](from: &reader))
     case 14: self = .missing(try [TaskHandle](from: &reader), from: try reader.readShortText())
+    case 15:
+      self = .replicate(request: try reader.read(), try [TaskHandle](from: &reader), copies: try reader.read())
+    case 16: self = .rebalance(request: try reader.read(), try [TaskHandle](from: &reader))
+    case 17: self = .runOnWorkers(request: try reader.read(), try WorkersCall(from: &reader))
     case let tag: throw ByteError(offset: start, "a client's message of the unknown kind \(tag)")
     }
+  }
+}
+
+extension WorkersCall: PortableValue {
+  package func write(to writer: inout ByteWriter) {
+    digest.write(to: &writer)
+    writer.write(label)
+    function.write(to: &writer)
+    writer.write(bytes: arguments)
+    workers.write(to: &writer)
+    writer.write(timeoutNanoseconds)
+  }
+
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(
+      digest: try Digest128(from: &reader), label: try reader.readShortText(),
+      function: try FunctionName(from: &reader), arguments: try reader.readBytes(),
+      workers: try reader.readShortTexts(), timeoutNanoseconds: try reader.readAmount())
+  }
+}
+
+extension WorkersTask: PortableValue {
+  package static var leastBytes: Int { 25 }
+
+  package func write(to writer: inout ByteWriter) {
+    writer.write(worker)
+    task.write(to: &writer)
+    digest.write(to: &writer)
+  }
+
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(
+      worker: try reader.readShortText(), task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader))
   }
 }
 
@@ -153,6 +203,10 @@ extension SchedulerToClient: PortableValue {
     case .goodbye(let reason):
       writer.write(byte: 12)
       writer.write(reason, atMost: WireLimits.longText)
+    case .onWorkers(let request, let tasks):
+      writer.write(byte: 13)
+      writer.write(request)
+      tasks.write(to: &writer)
     }
   }
 
@@ -172,6 +226,7 @@ extension SchedulerToClient: PortableValue {
     case 10: self = .denied(request: try reader.read(), reason: try reader.readLongText())
     case 11: self = .heartbeat
     case 12: self = .goodbye(reason: try reader.readLongText())
+    case 13: self = .onWorkers(request: try reader.read(), try [WorkersTask](from: &reader))
     case let tag: throw ByteError(offset: start, "a scheduler's message of the unknown kind \(tag)")
     }
   }

@@ -97,14 +97,32 @@ extension WorkerRegistration: PortableValue {
     functions.write(to: &writer)
     writer.write(epoch)
     holdings.write(to: &writer)
+    isSupervised.write(to: &writer)
+    lastDeath.write(to: &writer)
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     let start = reader.offset
     self.init(
       name: try reader.readShortText(), address: try reader.readShortText(), host: try reader.readShortText(),
       threads: try reader.read(), memoryLimit: try reader.readAmount(), resources: try [ResourceAmount](from: &reader),
-      functions: try [FunctionName](from: &reader), epoch: try reader.read(), holdings: try [Holding](from: &reader))
+      functions: try [FunctionName](from: &reader), epoch: try reader.read(), holdings: try [Holding](from: &reader),
+      isSupervised: try Bool(from: &reader), lastDeath: try PastDeath?(from: &reader))
     if threads == 0 || threads > 65_536 { throw ByteError(offset: start, "a worker of \(threads) threads") }
+  }
+}
+
+extension PastDeath: PortableValue {
+  package static var leastBytes: Int { 25 }
+  package func write(to writer: inout ByteWriter) {
+    worker.write(to: &writer)
+    writer.write(epoch)
+    death.write(to: &writer)
+    running.write(to: &writer)
+  }
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(
+      worker: try WorkerID(from: &reader), epoch: try reader.read(), death: try WorkerDeath(from: &reader),
+      running: try [TaskRun]?(from: &reader))
   }
 }
 

@@ -27,10 +27,56 @@ package enum ClientToScheduler: Equatable, Sendable {
   case want(request: UInt32, [Digest128])
   /// A worker has said that it does not hold these, although it was named as a holder.
   case missing([TaskHandle], from: String)
+  /// Keep so many copies of these results, on as many workers; 1 as usual. Answered by `answer` when it is noted.
+  case replicate(request: UInt32, [TaskHandle], copies: UInt32)
+  /// Move these results, or all when none is named, from workers that hold much to those that hold little. Answered by
+  /// `answer` with the number of results that are looked at; they move in the background.
+  case rebalance(request: UInt32, [TaskHandle])
+  /// Run a call once on each worker; answered by `onWorkers` with its tasks, which the client wants from then on.
+  case runOnWorkers(request: UInt32, WorkersCall)
   /// Still here.
   case heartbeat
   /// The client ends; all that it wants is released.
   case goodbye
+}
+
+/// A call that is run once on each of some workers, and never again: where its worker ends, it fails.
+package struct WorkersCall: Equatable, Sendable {
+  /// A key that was never used before: the tasks' keys are its members.
+  package var digest: Digest128
+  package var label: String
+  package var function: FunctionName
+  package var arguments: [UInt8]
+  /// Names or addresses of workers; empty: all that are there.
+  package var workers: [String]
+  /// How long it may take on a worker; 0: as long as it wants.
+  package var timeoutNanoseconds: Int64
+
+  package init(
+    digest: Digest128, label: String, function: FunctionName, arguments: [UInt8], workers: [String] = [],
+    timeoutNanoseconds: Int64 = 0
+  ) {
+    self.digest = digest
+    self.label = label
+    self.function = function
+    self.arguments = arguments
+    self.workers = workers
+    self.timeoutNanoseconds = timeoutNanoseconds
+  }
+}
+
+/// The task of a call on one worker.
+package struct WorkersTask: Equatable, Sendable {
+  /// The worker's address.
+  package var worker: String
+  package var task: TaskHandle
+  package var digest: Digest128
+
+  package init(worker: String, task: TaskHandle, digest: Digest128) {
+    self.worker = worker
+    self.task = task
+    self.digest = digest
+  }
 }
 
 /// A value that the client brings along.
@@ -90,6 +136,8 @@ package enum SchedulerToClient: Equatable, Sendable {
   case named(request: UInt32, tasks: [NamedTask])
   /// The outcome of an operation.
   case coordinated(request: UInt32, CoordinationReply)
+  /// The tasks of a call on workers, one for each.
+  case onWorkers(request: UInt32, [WorkersTask])
   /// A request failed.
   case denied(request: UInt32, reason: String)
   /// Still here.

@@ -45,10 +45,15 @@ package struct WorkerRegistration: Equatable, Sendable {
   package var epoch: UInt64
   /// What it holds.
   package var holdings: [Holding]
+  /// Whether a supervisor will start it again and tell what it died of.
+  package var isSupervised: Bool
+  /// How the process before this one ended, if its supervisor has seen it.
+  package var lastDeath: PastDeath?
 
   package init(
     name: String, address: String, host: String, threads: UInt32, memoryLimit: Int64, resources: [ResourceAmount] = [],
-    functions: [FunctionName], epoch: UInt64 = 0, holdings: [Holding] = []
+    functions: [FunctionName], epoch: UInt64 = 0, holdings: [Holding] = [], isSupervised: Bool = false,
+    lastDeath: PastDeath? = nil
   ) {
     self.name = name
     self.address = address
@@ -59,6 +64,25 @@ package struct WorkerRegistration: Equatable, Sendable {
     self.functions = functions
     self.epoch = epoch
     self.holdings = holdings
+    self.isSupervised = isSupervised
+    self.lastDeath = lastDeath
+  }
+}
+
+/// How a worker's process ended before another one took its place.
+package struct PastDeath: Equatable, Sendable {
+  /// The number that it had, with the scheduler of this epoch.
+  package var worker: WorkerID
+  package var epoch: UInt64
+  package var death: WorkerDeath
+  /// What its threads were in; nil when nobody knows.
+  package var running: [TaskRun]?
+
+  package init(worker: WorkerID, epoch: UInt64, death: WorkerDeath, running: [TaskRun]?) {
+    self.worker = worker
+    self.epoch = epoch
+    self.death = death
+    self.running = running
   }
 }
 

@@ -42,6 +42,9 @@ extension SchedulerCore {
         guard let slot = slot(of: handle), isWanted(slot, by: client) else { continue }
         notFound(slot, at: UInt32(worker))
       }
+    case .replicate(let request, let handles, let count): replicate(handles, copies: count, client, request, &actions)
+    case .rebalance(let request, let handles): rebalance(handles, client, request, &actions)
+    case .runOnWorkers(let request, let call): runOnWorkers(call, client, request, &actions)
     case .heartbeat: actions.append(.tellClient(client, .heartbeat))
     case .goodbye:
       lose(client, &actions)

@@ -119,7 +119,7 @@ extension SchedulerCore {
   }
 
   /// Adds a task that is not known; its inputs are the caller's to add.
-  private mutating func insert(
+  mutating func insert(
     _ digest: Digest128, _ kind: TaskKind, _ data: [UInt8], owner: ClientID, graph: UInt32, order: UInt64
   ) -> UInt32 {
     let slot: UInt32
@@ -229,7 +229,7 @@ extension SchedulerCore {
     }
   }
 
-  private mutating func use(traits new: WorkTraits) -> UInt32 {
+  mutating func use(traits new: WorkTraits) -> UInt32 {
     if let free = freeTraits.popLast() {
       traits[Int(free)] = new
       traitUses[Int(free)] = 1

@@ -57,6 +57,8 @@ extension SchedulerCore {
       switch place(slot) {
       case .worker(let worker): assign(slot, to: worker)
       case .full: held.append(slot)
+      case .impossible where tasks[Int(slot)].isBound:
+        failBound(slot, "its worker is gone, or does not know the function")
       case .impossible:
         move(slot, to: .noWorker, .noWorkerLeft)
         unplaceable.append(slot)
@@ -452,6 +454,7 @@ extension SchedulerCore {
   // MARK: Time
 
   mutating func tick(_ actions: inout [SchedulerAction]) {
+    concludeLateInquests()
     while let timer = timers.first, timer.key <= now.nanoseconds {
       _ = timers.pop()
       let slot = timer.number
@@ -479,6 +482,7 @@ extension SchedulerCore {
       lose(client, &actions)
     }
     passCoordination(&actions)
+    tendCopies()
     retireIfEmpty(0, &actions)
   }
 

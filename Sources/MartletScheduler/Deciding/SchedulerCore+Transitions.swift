@@ -46,7 +46,7 @@ extension SchedulerCore {
         }
       }
       tasks[Int(slot)].unmet = unmet
-      if tasks[Int(slot)].isData {
+      if tasks[Int(slot)].isData || (tasks[Int(slot)].isBound && tasks[Int(slot)].run > 0) {
         fail(slot, lostRecord(slot), .inputLost)
       } else if failed != Relation.none {
         fail(slot, failures[failed] ?? lostRecord(failed), .inputLost)
@@ -99,6 +99,7 @@ extension SchedulerCore {
       if tasks[Int(dependent)].unmet == 0 { becomingReady.append(dependent) }
     }
     tellWanting(slot)
+    lookAtCopies(of: slot)
     // The slot may be forgotten by what follows, so nothing else is done with it.
     if !isNeeded(slot) { unneeded.append(slot) }
     if wasActive { leaveInputs(slot) } else { settleUnneeded() }
@@ -183,6 +184,7 @@ extension SchedulerCore {
       dependencies.removeInputs(of: slot, &tasks, &unneeded)
     }
     table.remove(record.digest) { tasks[Int($0)].digest }
+    forgetCopies(of: slot)
     leaveKind(record.kind)
     record.arguments.forget()
     if record.state == .failed { failures[slot] = nil }

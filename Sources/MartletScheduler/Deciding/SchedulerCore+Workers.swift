@@ -10,6 +10,8 @@ extension SchedulerCore {
       actions.append(.closeWorker(worker))
       return
     }
+    // Before the new worker is given anything of what is decided by it.
+    if let death = registration.lastDeath { conclude(death, &actions) }
     var known: [Bool] = []
     for function in registration.functions {
       let number = self.function(numbered: function)  // kept for as long as the scheduler lives: they are few
@@ -26,6 +28,7 @@ extension SchedulerCore {
         resources: registration.resources, occupied: [Int64](repeating: 0, count: registration.resources.count),
         functions: known, lastHeard: now, peers: [PeerRef(worker: worker, address: registration.address)],
         addresses: [registration.address], load: load))
+    workers[Int(worker.rawValue)].isSupervised = registration.isSupervised
     loads.append(load)
     livingWorkerCount += 1
     outboxes.append(WorkerOutbox())
@@ -43,6 +46,8 @@ extension SchedulerCore {
         .welcome(worker, epoch: settings.epoch, heartbeatNanoseconds: settings.heartbeatNanoseconds, keep: kept)))
     actions.append(
       .log("\(worker) (\(registration.name), \(registration.address)) has come: \(registration.threads) threads"))
+    // What could not have as many copies as it should.
+    if !copies.isEmpty { for slot in copies.wanted.keys.sorted() { lookAtCopies(of: slot) } }
     let waiting = unplaceable
     unplaceable = []
     for slot in waiting where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .noWorker {
@@ -84,7 +89,10 @@ extension SchedulerCore {
       for end in ends { finish(end, on: worker) }
     case .failed(let handle, let run, let failure): attemptFailed(handle, run, failure, on: worker)
     case .fetched(let handles):
-      for handle in handles { addHolder(handle, worker) }
+      for handle in handles {
+        addHolder(handle, worker)
+        copyArrived(handle, at: worker.rawValue)
+      }
       retireIfEmpty(number, &actions)
     case .missing(let handle, let holder, let run): missing(handle, from: holder, run, on: worker, &actions)
     case .dropped(let handles):
@@ -224,6 +232,7 @@ extension SchedulerCore {
   mutating func removeHolder(_ slot: UInt32, _ worker: UInt32) {
     guard holders.remove(worker, first: &tasks[Int(slot)].firstHolder) else { return }
     loads[Int(worker)].heldBytes -= tasks[Int(slot)].resultBytes
+    lookAtCopies(of: slot)
     guard tasks[Int(slot)].state == .memory, tasks[Int(slot)].firstHolder == Relation.none, !tasks[Int(slot)].hasInline
     else {
       return
@@ -235,7 +244,8 @@ extension SchedulerCore {
   // MARK: Ends of workers
 
   mutating func lose(
-    _ worker: WorkerID, _ death: WorkerDeath, started: [TaskHandle]?, _ actions: inout [SchedulerAction]
+    _ worker: WorkerID, _ death: WorkerDeath, started: [TaskHandle]?, awaitsReport: Bool = false,
+    _ actions: inout [SchedulerAction]
   ) {
     let number = Int(worker.rawValue)
     guard number < workers.count, loads[number].isAlive else { return }
@@ -257,10 +267,18 @@ extension SchedulerCore {
     while case let pair = holders.first(ofRight: worker.rawValue), pair != Relation.none {
       removeHolder(holders.left(pair), worker.rawValue)
     }
-    for slot in blamed where tasks[Int(slot)].isUsed && tasks[Int(slot)].state.isActive {
-      blame(slot, death)
+    if awaitsReport, started == nil, workers[number].isSupervised, !blamed.isEmpty {
+      openInquest(worker, death, blamed)
+    } else {
+      for slot in blamed where tasks[Int(slot)].isUsed && tasks[Int(slot)].state.isActive {
+        blame(slot, death)
+      }
     }
     for slot in unfinished where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .waiting {
+      if tasks[Int(slot)].isBound {
+        failBound(slot, "its worker is gone: \(death.cause)")
+        continue
+      }
       tasks[Int(slot)].unmet = missingInputs(of: slot)
       if tasks[Int(slot)].unmet == 0 { makeReady(slot, .workerLost) }
     }
@@ -289,9 +307,10 @@ extension SchedulerCore {
     return Array(ordered.prefix(threads))
   }
 
-  private mutating func blame(_ slot: UInt32, _ death: WorkerDeath) {
+  mutating func blame(_ slot: UInt32, _ death: WorkerDeath) {
     tasks[Int(slot)].deaths += 1
-    tasks[Int(slot)].isSuspect = true
+    // Where it runs already, it is not alone.
+    if tasks[Int(slot)].state != .processing { tasks[Int(slot)].isSuspect = true }
     deathsByTask[slot, default: []].append(death)
     guard Int(tasks[Int(slot)].deaths) > settings.allowedFailures else { return }
     let deaths = deathsByTask[slot] ?? []

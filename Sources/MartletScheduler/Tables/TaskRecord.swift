@@ -145,6 +145,18 @@ struct TaskRecord: BitwiseCopyable {
     set { set(32, newValue) }
   }
 
+  /// Its result is to be had more than once.
+  var isReplicated: Bool {
+    get { flags & 64 != 0 }
+    set { set(64, newValue) }
+  }
+
+  /// A call on one worker: it runs there, once, or not at all.
+  var isBound: Bool {
+    get { flags & 128 != 0 }
+    set { set(128, newValue) }
+  }
+
   /// Its result has a copy here.
   var hasInline: Bool { inline != InlineResults.none }
 

@@ -49,6 +49,8 @@ package struct WorkerRecord: Sendable {
   package let address: String
   package let host: String
   /// What it has of each resource, and what is occupied.
+  /// A supervisor will tell what it died of.
+  package var isSupervised = false
   package let resources: [ResourceAmount]
   package var occupied: [Int64]
   /// By the scheduler's number of a function: whether it can run it.

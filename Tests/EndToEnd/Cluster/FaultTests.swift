@@ -55,8 +55,8 @@ extension ClusterEndToEnd {
       }
     }
 
-    @Test(arguments: ["trap", "exit", "kill"])
-    func `a task that ends its workers fails alone, with their story`(way: String) async throws {
+    @Test(arguments: [("trap", "signal "), ("exit", "exit status 0"), ("kill", "signal 9 (KILL)")])
+    func `a task that ends its workers fails alone, with their story`(way: String, cause: String) async throws {
       try await aside {
         try TestCluster.with(workers: 2, { $0.schedulerFlags = ["--allowed-failures", "1"] }) { cluster, client in
           let others = try client.map((0..<40).map { Slow(milliseconds: 10, value: $0) })
@@ -64,7 +64,13 @@ extension ClusterEndToEnd {
           let error = #expect(throws: ClusterTaskError.self) { try deadly.result(timeout: .seconds(30)) }
           #expect(error?.kind == .killedWorkers)
           #expect(error?.deaths.count == 2)
-          #expect(error?.deaths.allSatisfy { $0.worker.hasPrefix("worker-") } == true)
+          for death in error?.deaths ?? [] {
+            #expect(death.worker.hasPrefix("worker-"))
+            #expect(death.cause.hasPrefix(cause))
+            #expect(death.peakBytes > 1 << 20)
+            let isTold = death.lastLines.contains { $0.contains("the task of the test stops here") }
+            #expect(isTold == (way == "trap"), "\(death.lastLines)")
+          }
           #expect(try others.map { try $0.result(timeout: .seconds(30)) } == Array(0..<40))
           #expect(eventually { SchedulerQuestion.workers(at: cluster.httpAddress) == 2 })
         }
@@ -84,6 +90,7 @@ extension ClusterEndToEnd {
           let large = try client.submit(delayed(Allocate(bytes: 1 << 30), on: []))
           let error = #expect(throws: ClusterTaskError.self) { try large.result(timeout: .seconds(30)) }
           #expect(error?.kind == .killedWorkers)
+          #expect(error?.message.contains(" in memory, 95 % of its limit of 256 MiB are allowed") == true)
           let small = try client.submit(delayed(Slow(milliseconds: 0, value: 3), on: []))
           #expect(try small.result(timeout: .seconds(30)) == 3)
           #expect(try #require(cluster.processes).workers != before)

@@ -98,22 +98,24 @@ extension ClusterEndToEnd {
 
     @Test func `a worker that cannot start is an error with its last words`() async throws {
       try await aside {
-        let before = directories()
+        let sandbox = Sandbox()
         var options = try TestCluster.options()
+        options.directory = sandbox.path
         options.workerProgram = "/bin/sh"
         options.workerArguments = ["-c", "echo 'no such luck' >&2; exit 5", "sh"]
         let error = #expect(throws: ClusterError.self) { try LocalCluster(workers: 2, options: options) }
         #expect(error?.code == .notStarted)
         #expect(error?.message.contains("worker-0 of the cluster did not start: it ended with exit status 5") == true)
         #expect(error?.message.contains("no such luck") == true)
-        #expect(directories() == before)
+        #expect(sandbox.files.isEmpty)
       }
     }
 
     @Test func `a scheduler that cannot start is an error with its last words`() async throws {
       try await aside {
-        let before = directories()
+        let sandbox = Sandbox()
         var options = try TestCluster.options()
+        options.directory = sandbox.path
         options.schedulerFlags = ["--no-such-flag"]
         let error = #expect(throws: ClusterError.self) { try LocalCluster(workers: 1, options: options) }
         #expect(error?.message.contains("there is no option --no-such-flag") == true)
@@ -126,20 +128,11 @@ extension ClusterEndToEnd {
         options.startTimeout = .milliseconds(200)
         let late = #expect(throws: ClusterError.self) { try LocalCluster(workers: 1, options: options) }
         #expect(late?.code == .notStarted)
-        #expect(directories() == before)
+        options.directory = "/no/such/directory"
+        let lost = #expect(throws: ClusterError.self) { try LocalCluster(workers: 1, options: options) }
+        #expect(lost?.message.contains("'/no/such/directory/martlet-cluster-") == true)
+        #expect(sandbox.files.isEmpty)
       }
-    }
-
-    /// Directories of clusters.
-    private func directories() -> [String] {
-      guard let folder = opendir("/tmp") else { return [] }
-      defer { closedir(folder) }
-      var names: [String] = []
-      while let entry = readdir(folder) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        if name.hasPrefix("martlet-cluster-") { names.append(name) }
-      }
-      return names.sorted()
     }
 
     @Test(arguments: ["kill", "line"])

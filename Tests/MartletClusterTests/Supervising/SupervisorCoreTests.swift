@@ -87,9 +87,9 @@ import Testing
   @Test func `crashes come to an end, with longer and longer pauses`() {
     var fixture = Fixture()
     #expect(fixture.crash(at: 0) == 0)
-    #expect(fixture.crash(at: second) == second / 4)
-    #expect(fixture.crash(at: 2 * second) == second / 2)
-    #expect(fixture.crash(at: 4 * second) == second)
+    #expect(fixture.crash(at: second) == second / 10)
+    #expect(fixture.crash(at: 2 * second) == second / 5)
+    #expect(fixture.crash(at: 4 * second) == second / 5 * 2)
     #expect(fixture.crash(at: 6 * second) == nil)
     #expect(fixture.lines.last == "the worker died 5 times within 60 s: it is not started again")
   }

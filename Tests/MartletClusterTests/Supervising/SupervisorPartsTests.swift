@@ -1,5 +1,7 @@
+import Glibc
 import MartletBytes
 import MartletProtocol
+import TestSupport
 import Testing
 
 @testable import MartletCluster
@@ -20,6 +22,15 @@ import Testing
     #expect(lines.lines.last == String(repeating: "x", count: 300))
     lines.append([10, 0xFF, 10])
     #expect(lines.lines.last == "\u{FFFD}")
+  }
+
+  @Test func `the trace of a crash does not push its message out`() {
+    var lines = LastLines()
+    lines.append(Array("a.swift:3: Fatal error: Division by zero\nCurrent stack trace:\n".utf8))
+    for number in 0..<40 { lines.append(Array("\(number)    libc.so.6      0x00007f name + \(number)\n".utf8)) }
+    #expect(lines.lines == ["a.swift:3: Fatal error: Division by zero"])
+    lines.append(Array("after\n5 0x1\n".utf8))
+    #expect(lines.lines == ["a.swift:3: Fatal error: Division by zero", "after", "5 0x1"])
   }
 
   private func task(_ number: UInt32) -> RunningTask {
@@ -76,6 +87,21 @@ import Testing
     #expect(read.tasks == report.tasks)
     page.prepare(nil)
     #expect(other.lastDeath() == nil)
+  }
+
+  @Test func `a process has its descriptors and no others`() async throws {
+    try await aside {
+      let forgotten = dup(0)
+      let given = fcntl(0, F_DUPFD_CLOEXEC, 3)
+      defer { for descriptor in [forgotten, given] { close(descriptor) } }
+      for (descriptor, expected) in [(forgotten, 1), (given, 0)] as [(Int32, Int32)] {
+        let script = "[ -e /proc/$$/fd/\(descriptor) ] && [ -e /proc/$$/fd/0 ] && [ -e /proc/$$/fd/2 ]"
+        var plan = ChildProcess.Plan(program: "/bin/sh", arguments: ["sh", "-c", script])
+        plan.inherited = given
+        var process = try ChildProcess(plan)
+        #expect(process.wait(blocks: true) == .exited(expected))
+      }
+    }
   }
 
   @Test func `signals and statuses have their words`() {
