@@ -44,7 +44,7 @@ package struct FileVersion: Hashable, Sendable {
     return source
   }
 
-  private static let remedy = "put the same file under that path on every machine of the cluster"
+  private static let remedy = "put the same file there on all machines of the cluster, or send it: --send-data"
 
   /// `1024 bytes of 2024-01-31T06:00:00.5`
   private var size: String {

@@ -18,7 +18,7 @@ package final class PartitionScan {
   /// Columns of the files whose cells are needed as text before the filter, and those only behind it.
   private let fetchedBeforeFilter: [Int]
   private let fetchedAfterFilter: [Int]
-  private let selection = UnsafeMutablePointer<UInt16>.allocate(capacity: Batch.capacity)
+  private let selection: UnsafeMutablePointer<UInt16>
   private var batch: ScanBatch
   private var parsed: [Vector?]
   private var contradictions: [SeenTypes]
@@ -42,6 +42,8 @@ package final class PartitionScan {
       try BoundExpression(expression, schema: schema)
     }
     sink = try plan.sink.makeSink(file: file, fileColumns: plan.columns.count, schema: schema)
+    // Behind what may throw: nobody would give it back.
+    selection = .allocate(capacity: Batch.capacity)
 
     let fileColumns = plan.columns.count
     var early: Set<Int> = []

@@ -83,7 +83,6 @@ struct Arguments: Equatable {
     let bare = String(typed.drop { $0 == "-" })
     let known: OptionSpec?
     if typed.hasPrefix("--") {
-      if let remedy = OptionTable.absent[bare] { throw UsageError("\(typed) is not there yet", remedy: remedy) }
       known = OptionName(rawValue: bare).map(OptionTable.spec)
     } else {
       known = bare.count == 1 ? OptionTable.spec(short: bare.first!) : nil

@@ -26,7 +26,8 @@ enum CommandTable {
     .delimiter, .quote, .escape, .noHeader, .skip, .comment, .encoding, .null, .ragged, .type,
   ]
   private static let execution: [OptionName] = [
-    .threads, .partition, .memory, .cluster, .secretFile, .sendData, .progress, .explain, .graph, .trace, .profile,
+    .threads, .partition, .memory, .cluster, .localCluster, .secretFile, .sendData, .progress, .explain, .graph, .trace,
+    .profile,
   ]
   private static let output: [OptionName] = [.format, .output]
   private static let reading = dialect + output + execution

@@ -14,6 +14,7 @@ enum OptionName: String, CaseIterable, Sendable {
   // How the query is executed.
   case threads, partition, memory, progress, explain, graph, trace, profile
   case cluster
+  case localCluster = "local-cluster"
   case secretFile = "secret-file"
   case sendData = "send-data"
   case help

@@ -50,6 +50,9 @@ enum OptionTable {
     OptionSpec(
       .cluster, value: "ADDRESS", in: .execution,
       "read the input on the workers of a cluster: tcp://HOST:PORT of its scheduler"),
+    OptionSpec(
+      .localCluster, value: "N", in: .execution,
+      "read the input in N processes of this machine; --threads are those of each (1)"),
     OptionSpec(.secretFile, value: "FILE", in: .execution, "what the cluster's processes have in common"),
     OptionSpec(
       .sendData, in: .execution, "send the input to the workers, for files that they do not have, and pipes"),
@@ -59,11 +62,6 @@ enum OptionTable {
     OptionSpec(.trace, value: "FILE.json", in: .execution, "timeline for Perfetto or chrome://tracing"),
     OptionSpec(.profile, in: .execution, "where the time went, in a table on standard error"),
     OptionSpec(.help, short: "h", in: .execution, "print this page"),
-  ]
-
-  /// Options that users may know of and that this version does not have, with what to do instead.
-  static let absent: [String: String] = [
-    "local-cluster": "use --threads N, or start martlet-scheduler and martlet-worker and give --cluster tcp://HOST:PORT"
   ]
 
   static func spec(_ name: OptionName) -> OptionSpec {

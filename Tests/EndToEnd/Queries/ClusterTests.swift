@@ -47,6 +47,19 @@ import Testing
     #expect(there.errors == here.errors && there.status == here.status && here.status == 1)
   }
 
+  @Test func `processes that are started for a query do not change a byte, and end with it`() {
+    let sandbox = Sandbox()
+    #expect(martlet("generate", "--rows", "2000", "--seed", "6", "-o", "t.csv", in: sandbox).status == 0)
+    for words in [
+      ["group", "--by", "city", "--agg", "mean(fare), median(age)"], ["select", "--where", "rating = 5"],
+    ] {
+      let here = Command(words + ["t.csv", "--partition", "20KiB"], in: sandbox).outcome()
+      let there = Command(words + ["t.csv", "--partition", "20KiB", "--local-cluster", "2"], in: sandbox).outcome()
+      #expect(there.errors.isEmpty && there.status == 0, "\(there.errors)")
+      #expect(there.output == here.output, "\(words)")
+    }
+  }
+
   @Test func `a cluster that is not there is told in a line`() {
     let sandbox = Trips.sandbox()
     for (address, status, part) in [

@@ -28,17 +28,22 @@ import Testing
     ScanColumn(name: "b", seen: .bool), ScanColumn(name: "none", seen: []),
   ]
 
-  private static let sinks: [SinkPlan] = [
-    .count, .types, .stream(slots: [0, 3, 7], format: .csv), .stream(slots: [8, 2], format: .json),
-    .collect(slots: [8, 0, 7], limit: 5), .tail(slots: [1, 2, 8], count: 4), .sample(slots: [0, 7], count: 6, seed: 9),
-    .top(
-      slots: [0, 1], keys: [SlotOrder(slot: 0, isDescending: true), SlotOrder(slot: 2, isDescending: false)], count: 7),
-    .top(slots: [3], keys: [], count: 2), .schema(slots: [0, 1, 6, 8]), .statistics(slots: [0, 1, 2, 3, 4, 5, 6, 7]),
-    .frequencies(slots: [0, 5, 8]), .group(keys: [0, 8], calls: calls), .group(keys: [1], calls: calls),
-    .group(keys: [], calls: calls),
-  ]
+  /// Made anew each time: the leak sanitizer does not see what enumerations point to.
+  private static var sinks: [SinkPlan] {
+    [
+      .count, .types, .stream(slots: [0, 3, 7], format: .csv), .stream(slots: [8, 2], format: .json),
+      .collect(slots: [8, 0, 7], limit: 5), .tail(slots: [1, 2, 8], count: 4),
+      .sample(slots: [0, 7], count: 6, seed: 9),
+      .top(
+        slots: [0, 1], keys: [SlotOrder(slot: 0, isDescending: true), SlotOrder(slot: 2, isDescending: false)], count: 7
+      ),
+      .top(slots: [3], keys: [], count: 2), .schema(slots: [0, 1, 6, 8]), .statistics(slots: [0, 1, 2, 3, 4, 5, 6, 7]),
+      .frequencies(slots: [0, 5, 8]), .group(keys: [0, 8], calls: calls), .group(keys: [1], calls: calls),
+      .group(keys: [], calls: calls),
+    ]
+  }
 
-  private static let calls: [AggregateCall] = {
+  private static var calls: [AggregateCall] {
     let text = """
       count(*), count(DISTINCT t), sum(i), mean(d), quantile(d, 0.1), min(t), max(day), first(t), last(at), mode(t), \
       corr(i, d), any(b), std(twice), top(i, 3)
@@ -47,7 +52,7 @@ import Testing
       guard case .aggregate(let call) = $0.expression else { preconditionFailure("\($0)") }
       return call
     }
-  }()
+  }
 
   private static func plan(_ sink: Int, _ random: inout SeededGenerator) throws -> ScanPlan {
     var dialect = CSVDialect()
@@ -112,14 +117,14 @@ import Testing
     var readable = 0
     for _ in 0..<3 {
       let bytes = try Self.plan(sink, &random).checkedPortableBytes()
-      for _ in 0..<150 {
+      for _ in 0..<80 {
         guard let plan = try? ScanPlan(portableBytes: damage.damaged(bytes)) else { continue }
         readable += 1
         _ = try? Self.scan(plan, source, Self.header..<source.bytes.count)
         _ = try? plan.sent()
       }
     }
-    #expect(readable > 10)
+    #expect(readable > 5)
   }
 
   @Test(arguments: 0..<sinks.count)
@@ -131,7 +136,7 @@ import Testing
       let plan = try Self.plan(sink, &random)
       let result = try Self.scan(plan, source, Self.header..<source.bytes.count)
       let bytes = try result.checkedPortableBytes()
-      for _ in 0..<150 {
+      for _ in 0..<80 {
         guard let other = try? ScanResult(portableBytes: damage.damaged(bytes)) else { continue }
         _ = try? Self.shown(other)
         guard ScanResult.areMergeable([result, other], sink: plan.sink) else { continue }
