@@ -105,7 +105,9 @@ extension SchedulerCore {
     }
     if !copies.isEmpty { return "copies are wanted" }
     if !coordination.isEmpty || !published.isEmpty { return "something is shared" }
-    if labels.count > 0 || table.count > 0 || types.count > 0 || kinds.count > 0 { return "names or keys are left" }
+    if labels.count > 0 || table.count > 0 || types.count > 0 || kinds.count > 0 || prefixes.count > 0 {
+      return "names or keys are left"
+    }
     return nil
   }
 }

@@ -53,6 +53,8 @@ package struct SchedulerSettings: Sendable {
   package var inlineBudgetBytes = 256 << 20
   /// Tasks that can be known at one time.
   package var taskLimit = 1 << 28
+  /// Dependencies that can be known at one time.
+  package var dependencyLimit = 1 << 30
   /// A worker that has nothing to do, but should, for so long: its tasks are given out again.
   package var watchdogNanoseconds: Int64 = 30_000_000_000
   /// Transitions that are remembered for stories.
@@ -90,6 +92,7 @@ package struct SchedulerCore: ~Copyable, Sendable {
   var assignments = Assignments()
 
   var kinds = TaskKinds()
+  var prefixes = Prefixes()
   var labels = Names()
   var types = Names()
   var functions = Names()

@@ -121,7 +121,8 @@ extension Simulation {
     guard case .call(_, let arguments) = task.work else { return nil }
     var reader = ByteReader(arguments)
     guard let client = try? Int(from: &reader), let job = try? Int(from: &reader) else { return nil }
-    return (client, job)
+    // A block of a layer: behind the layer's first job comes its number.
+    return (client, job + ((try? Int(from: &reader)) ?? 0))
   }
 
   // MARK: Files

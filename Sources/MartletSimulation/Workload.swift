@@ -23,6 +23,15 @@ struct Workload: Sendable {
   let wanted: [Int]
   /// The value of each job; nil where it fails.
   let expected: [UInt64?]
+  /// Jobs behind all others that are sent as layers, one after the other.
+  let layers: [Layer]
+
+  /// Blocks of one form.
+  struct Layer: Sendable {
+    let jobs: Range<Int>
+    let inputs: [SubmittedLayer.Input]
+    let isWanted: Bool
+  }
 
   init(client: Int, tasks: Int, canThrow: Bool, _ chance: inout SimulatedChance) {
     self.client = client
@@ -44,11 +53,49 @@ struct Workload: Sendable {
       job.bytes = chance.oneIn(3) ? Int64(3000 + chance.below(200_000)) : 8
       jobs.append(job)
     }
+    let layers = chance.oneIn(3) ? Workload.addLayers(client, &jobs, &chance) : []
+    self.layers = layers
     self.jobs = jobs
     var wanted: Set<Int> = [tasks - 1]
+    for layer in layers where layer.isWanted { wanted.formUnion(layer.jobs) }
     for _ in 0..<chance.below(4) { wanted.insert(chance.below(tasks)) }
     self.wanted = wanted.sorted()
     expected = Workload.values(of: jobs)
+  }
+
+  /// Blocks that read, blocks that need those and one task for all, and blocks that join some of these.
+  private static func addLayers(_ client: Int, _ jobs: inout [Job], _ chance: inout SimulatedChance) -> [Layer] {
+    let count = 1 + chance.below(9)
+    let size = 1 + chance.below(4)
+    let shared = chance.below(jobs.count)
+    let first = jobs.count..<(jobs.count + count)
+    jobs += first.map { _ in Job(bytes: chance.oneIn(3) ? 5000 : 8) }
+    let second = jobs.count..<(jobs.count + count)
+    jobs += second.map { Job(inputs: [$0 - count, shared]) }
+    let third = jobs.count..<(jobs.count + (count + size - 1) / size)
+    jobs += third.map { job in
+      let begin = second.lowerBound + (job - third.lowerBound) * size
+      return Job(inputs: Array(begin..<min(begin + size, second.upperBound)))
+    }
+    return [
+      Layer(jobs: first, inputs: [], isWanted: false),
+      Layer(
+        jobs: second, inputs: [.block(of: family(client, first.lowerBound)), .shared(single(client, shared))],
+        isWanted: chance.oneIn(3)),
+      Layer(
+        jobs: third,
+        inputs: [.range(of: family(client, second.lowerBound), count: UInt32(count), size: UInt32(size))],
+        isWanted: true),
+    ]
+  }
+
+  /// The key of a layer that begins with a job.
+  private static func family(_ client: Int, _ first: Int) -> Digest128 {
+    Digest128(low: UInt64(client) &* 0x1_0001 &+ 8, high: UInt64(first))
+  }
+
+  private static func single(_ client: Int, _ job: Int) -> Digest128 {
+    Digest128(low: UInt64(client) &* 0x1_0001 &+ 7, high: 99).member(UInt64(job))
   }
 
   /// One job after the other, on nobody's cluster.
@@ -67,7 +114,10 @@ struct Workload: Sendable {
   }
 
   func digest(_ job: Int) -> Digest128 {
-    Digest128(low: UInt64(client) &* 0x1_0001 &+ 7, high: 99).member(UInt64(job))
+    if let layer = layers.first(where: { $0.jobs.contains(job) }) {
+      return Workload.family(client, layer.jobs.lowerBound).member(UInt64(job - layer.jobs.lowerBound))
+    }
+    return Workload.single(client, job)
   }
 
   static let function = FunctionName(name: "simulated", version: 1)
@@ -76,12 +126,27 @@ struct Workload: Sendable {
   func pieces(graph: UInt32, _ chance: inout SimulatedChance) -> [Submission] {
     var pieces: [Submission] = []
     var begin = 0
-    while begin < jobs.count {
-      let end = min(jobs.count, begin + 1 + chance.below(max(40, jobs.count / 2)))
+    let count = layers.first?.jobs.lowerBound ?? jobs.count
+    while begin < count {
+      let end = min(count, begin + 1 + chance.below(max(40, jobs.count / 2)))
       pieces.append(piece(graph, begin..<end))
       begin = end
     }
+    if !layers.isEmpty { pieces.append(layerPiece(graph)) }
     return pieces
+  }
+
+  private func layerPiece(_ graph: UInt32) -> Submission {
+    var piece = Submission(graph: graph, isLast: true)
+    piece.functions = [Workload.function]
+    piece.labels = ["block"]
+    piece.layers = layers.map { layer in
+      SubmittedLayer(
+        digest: Workload.family(client, layer.jobs.lowerBound), label: 0, function: 0,
+        arguments: client.portableBytes() + layer.jobs.lowerBound.portableBytes(), count: UInt32(layer.jobs.count),
+        inputs: layer.inputs, isWanted: layer.isWanted)
+    }
+    return piece
   }
 
   private func piece(_ graph: UInt32, _ range: Range<Int>) -> Submission {

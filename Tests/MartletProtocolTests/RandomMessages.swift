@@ -79,6 +79,17 @@ struct RandomMessages {
           orderOnlyCount: UInt32(orderOnly)))
     }
     if !submission.tasks.isEmpty { submission.wanted = list { UInt32($0.random.below(submission.tasks.count)) } }
+    for _ in 0..<random.below(3) {
+      let inputs: [SubmittedLayer.Input] = list {
+        $0.random.pick([
+          .block(of: $0.digest()), .shared($0.digest()), .range(of: $0.digest(), count: $0.word(), size: $0.word()),
+        ])
+      }
+      submission.layers.append(
+        SubmittedLayer(
+          digest: digest(), label: 0, traits: UInt32(random.below(submission.traits.count + 1)), function: 0,
+          arguments: bytes(), count: word(), inputs: inputs, isWanted: random.chance(50)))
+    }
     return submission
   }
 

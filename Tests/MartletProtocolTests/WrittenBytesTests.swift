@@ -36,7 +36,7 @@ import Testing
       02
       01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 00 01 00 01 09 00 00
       03 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00 00 00 00 00 00 00 01 01
-      01 01 00 00 00
+      01 01 00 00 00 00
       """)
     #expect(ClientToScheduler.submit(submission).portableBytes() == expected)
   }

@@ -158,7 +158,12 @@ import Testing
     for count in [0, 1, 5, 300] {
       let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
       let kept = KeptBytes(bytes)
-      #expect(kept.array == bytes && kept.count == count && kept.equals(bytes) && !kept.equals(bytes + [0]))
+      #expect(kept.array == bytes && kept.count == count && kept.number == 0)
+      kept.forget()
+    }
+    for number in [0, 1, UInt32.max] {
+      let kept = KeptBytes(number: number)
+      #expect(kept.number == number && kept.array == [] && kept.count == 0)
       kept.forget()
     }
   }

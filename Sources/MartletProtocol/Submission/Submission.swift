@@ -21,6 +21,8 @@ package struct Submission: Equatable, Sendable {
   package var tasks: [SubmittedTask] = []
   /// The tasks whose results the client wants, as indices into `tasks`.
   package var wanted: [UInt32] = []
+  /// Layers of blocks, behind the tasks; each after those that it needs.
+  package var layers: [SubmittedLayer] = []
 
   package init(graph: UInt32, isLast: Bool) {
     self.graph = graph
@@ -117,6 +119,7 @@ extension Submission: PortableValue {
     tasks.write(to: &writer)
     writer.write(varint: UInt64(wanted.count))
     for index in wanted { writer.write(index) }
+    layers.write(to: &writer)
   }
 
   /// Reads a submission and checks that every index in it is inside its table: who uses it need not check again.
@@ -131,6 +134,7 @@ extension Submission: PortableValue {
     tasks = try [SubmittedTask](from: &reader)
     wanted = []
     for _ in 0..<(try reader.readCount(elementBytes: 4)) { wanted.append(try reader.read()) }
+    layers = try [SubmittedLayer](from: &reader)
     if let problem = inconsistency() { throw ByteError(offset: start, problem) }
   }
 
@@ -157,6 +161,10 @@ extension Submission: PortableValue {
       for case .back(let distance) in task.dependencies where Int(distance) > place {
         return "task \(place) needs a task \(distance) places before it"
       }
+    }
+    for (place, layer) in layers.enumerated() {
+      guard Int(layer.label) < labels.count, Int(layer.traits) <= traits.count, Int(layer.function) < functions.count
+      else { return "layer \(place) has a label, traits or a function that are not there" }
     }
     if let index = wanted.first(where: { Int($0) >= tasks.count }) {
       return "task \(index) of \(tasks.count) is wanted"

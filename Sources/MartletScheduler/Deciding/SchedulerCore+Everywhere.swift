@@ -39,7 +39,8 @@ extension SchedulerCore {
       demand.priority = Int16.max
       let trait = use(traits: demand)
       let slot = insert(
-        digest, TaskKind(label: label, traits: trait, work: .call(function)), call.arguments, owner: client, graph: 0,
+        digest, TaskKind(label: label, traits: trait, work: .call(function)), KeptBytes(call.arguments), owner: client,
+        graph: 0,
         order: 0)
       leaveTraits(trait)
       tasks[Int(slot)].isBound = true

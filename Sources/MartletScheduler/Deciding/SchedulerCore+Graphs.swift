@@ -87,22 +87,24 @@ extension SchedulerCore {
       case .signal: work = .signal
       }
       if let known = slot(of: submitted.digest) {
-        if let failure = conflict(known, work, data, inputs, label: piece.labels[Int(submitted.label)]) {
-          return failure
-        }
+        let kept = KeptBytes(data)
+        let failure = conflict(known, work, kept, inputs, label: piece.labels[Int(submitted.label)])
+        kept.forget()
+        if let failure { return failure }
         slots.append(known)
         pin(known, open)
         continue
       }
-      guard taskCount < settings.taskLimit else {
+      guard taskCount < settings.taskLimit, dependencies.count + inputs.count <= settings.dependencyLimit else {
         return FailureRecord(
           .cannotRun, key: submitted.digest, label: piece.labels[Int(submitted.label)],
-          message: "the scheduler knows \(settings.taskLimit) tasks already: release results, or send smaller graphs")
+          message: "the scheduler knows \(taskCount) tasks with \(dependencies.count) dependencies already: release "
+            + "results, or send smaller graphs")
       }
       let number = submitted.traits == 0 ? 0 : traitNumbers[Int(submitted.traits) - 1]
       let kind = TaskKind(label: labelNumbers[Int(submitted.label)], traits: number, work: work)
       let slot = insert(
-        submitted.digest, kind, data, owner: openGraphs[open].client, graph: openGraphs[open].number,
+        submitted.digest, kind, KeptBytes(data), owner: openGraphs[open].client, graph: openGraphs[open].number,
         order: openGraphs[open].order)
       dependencies.add(slot, inputs, orderOnlyCount: Int(submitted.orderOnlyCount), &tasks)
       openGraphs[open].order += 1
@@ -110,17 +112,24 @@ extension SchedulerCore {
       slots.append(slot)
     }
     openGraphs[open].wanted += piece.wanted.map { slots[Int($0)] }
+    for layer in piece.layers {
+      let failure = expand(
+        layer, label: labelNumbers[Int(layer.label)], labelText: piece.labels[Int(layer.label)],
+        traits: layer.traits == 0 ? 0 : traitNumbers[Int(layer.traits) - 1],
+        function: functionNumbers[Int(layer.function)], to: open)
+      if let failure { return failure }
+    }
     return nil
   }
 
-  private mutating func pin(_ slot: UInt32, _ open: Int) {
+  mutating func pin(_ slot: UInt32, _ open: Int) {
     tasks[Int(slot)].pins += 1
     openGraphs[open].tasks.append(slot)
   }
 
   /// Adds a task that is not known; its inputs are the caller's to add.
   mutating func insert(
-    _ digest: Digest128, _ kind: TaskKind, _ data: [UInt8], owner: ClientID, graph: UInt32, order: UInt64
+    _ digest: Digest128, _ kind: TaskKind, _ data: KeptBytes, owner: ClientID, graph: UInt32, order: UInt64
   ) -> UInt32 {
     let slot: UInt32
     if let old = freeSlots.popLast() {
@@ -135,7 +144,7 @@ extension SchedulerCore {
     let (number, isNew) = kinds.use(kind)
     if isNew { useParts(of: kind) }
     record.kind = number
-    record.arguments = KeptBytes(data)
+    record.arguments = data
     record.owner = owner.rawValue
     record.retriesLeft = traits[Int(kind.traits)].retries
     // The user's wish, then earlier graphs, then the order inside of the graph.
@@ -146,22 +155,6 @@ extension SchedulerCore {
     return slot
   }
 
-  /// Why a task with a known key is other work than the known one; nil when it is the same.
-  private func conflict(
-    _ slot: UInt32, _ work: TaskKind.Work, _ data: [UInt8], _ inputs: [UInt32], label: String
-  ) -> FailureRecord? {
-    let known = tasks[Int(slot)]
-    // Scattered data is known by its content; a description of how to compute it is as good.
-    if known.isData
-      || (kinds[known.kind].work == work && known.arguments.equals(data) && self.inputs(of: slot) == inputs)
-    {
-      return nil
-    }
-    return FailureRecord(
-      .cannotRun, key: known.digest, label: label,
-      message: "it has the key of \(labelText(of: slot)), which is other work: give it another name or version")
-  }
-
   /// Data that a client brings. It is wanted by the client at once.
   mutating func scatter(_ value: ScatteredValue, from client: ClientID) {
     let slot: UInt32
@@ -170,7 +163,7 @@ extension SchedulerCore {
     } else {
       let label = labels.use(value.label)
       let kind = TaskKind(label: label, traits: 0, work: .signal)
-      slot = insert(value.digest, kind, [], owner: client, graph: 0, order: 0)
+      slot = insert(value.digest, kind, .none, owner: client, graph: 0, order: 0)
       labels.leave(label)
       tasks[Int(slot)].isData = true
     }
@@ -211,6 +204,9 @@ extension SchedulerCore {
     if kind.traits != 0 { traitUses[Int(kind.traits)] += 1 }
     switch kind.work {
     case .call(let function): functions.use(function)
+    case .block(let function, let prefix):
+      functions.use(function)
+      prefixes.use(prefix)
     case .literal(let type), .gather(let type): types.use(type)
     case .alias, .signal: break
     }
@@ -224,6 +220,9 @@ extension SchedulerCore {
     leaveTraits(kind.traits)
     switch kind.work {
     case .call(let function): functions.leave(function)
+    case .block(let function, let prefix):
+      functions.leave(function)
+      prefixes.leave(prefix)
     case .literal(let type), .gather(let type): types.leave(type)
     case .alias, .signal: break
     }

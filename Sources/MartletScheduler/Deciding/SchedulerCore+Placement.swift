@@ -212,7 +212,7 @@ extension SchedulerCore {
   /// Whether the worker could run a task of the kind if it had nothing else to do.
   private func mayRun(_ number: Int, _ kind: TaskKind) -> Bool {
     guard loads[number].isAlive, !loads[number].isRetiring else { return false }
-    if case .call(let function) = kind.work {
+    if let function = kind.function {
       guard Int(function) < workers[number].functions.count, workers[number].functions[Int(function)] else {
         return false
       }
@@ -336,8 +336,9 @@ extension SchedulerCore {
 
   private func assigned(_ work: TaskKind.Work, _ data: KeptBytes) -> AssignedWork {
     switch work {
-    case .call(let function):
-      .call(functionNames[Int(function)] ?? FunctionName(name: "", version: 0), arguments: data.array)
+    case .call(let function), .block(let function, _):
+      .call(
+        functionNames[Int(function)] ?? FunctionName(name: "", version: 0), arguments: self.data(of: work, data))
     case .literal(let type): .literal(type: types[type], bytes: data.array)
     case .gather(let element): .gather(element: types[element])
     case .alias: .alias

@@ -75,7 +75,7 @@ extension SchedulerCore {
       keepInline(slot, bytes)
       enterMemory(slot, bytes: Int64(bytes.count), type: type, cause)
       return
-    case .literal, .call, .gather, .alias: break
+    case .literal, .call, .block, .gather, .alias: break
     }
     move(slot, to: .ready, cause)
     enqueue(slot)

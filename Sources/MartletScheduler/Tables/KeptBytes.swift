@@ -9,6 +9,14 @@ struct KeptBytes: BitwiseCopyable {
 
   private init(memory: UnsafeMutableRawPointer?) { self.memory = memory }
 
+  /// The number of a block instead of bytes. Memory is aligned, so an odd address is none.
+  init(number: UInt32) { memory = UnsafeMutableRawPointer(bitPattern: UInt(number) << 1 | 1) }
+
+  /// What `init(number:)` was given; 0 for bytes.
+  var number: UInt32 { isNumber ? UInt32(truncatingIfNeeded: UInt(bitPattern: memory) >> 1) : 0 }
+
+  private var isNumber: Bool { UInt(bitPattern: memory) & 1 != 0 }
+
   /// A copy of the bytes, until `forget`.
   init(_ bytes: [UInt8]) {
     if bytes.isEmpty {
@@ -21,18 +29,16 @@ struct KeptBytes: BitwiseCopyable {
     self.memory = memory
   }
 
-  var count: Int { memory.map { Int($0.load(as: UInt32.self)) } ?? 0 }
+  var count: Int {
+    guard let memory, !isNumber else { return 0 }
+    return Int(memory.load(as: UInt32.self))
+  }
 
   var array: [UInt8] {
-    guard let memory else { return [] }
+    guard let memory, !isNumber else { return [] }
     return [UInt8](UnsafeRawBufferPointer(start: memory + 4, count: count))
   }
 
-  func equals(_ bytes: [UInt8]) -> Bool {
-    guard let memory else { return bytes.isEmpty }
-    return count == bytes.count && bytes.withUnsafeBytes { memcmp($0.baseAddress!, memory + 4, $0.count) == 0 }
-  }
-
   /// Gives the memory back; nobody may look at the bytes any more.
-  func forget() { free(memory) }
+  func forget() { if !isNumber { free(memory) } }
 }

@@ -39,7 +39,7 @@ struct Table<Element: BitwiseCopyable>: ~Copyable, @unchecked Sendable {
 
   private mutating func grow() {
     let isLarge = capacity * MemoryLayout<Element>.stride >= 1 << 17
-    capacity += capacity / (isLarge ? 8 : 2)
+    capacity += capacity / (isLarge ? 16 : 2)
     base = Table.resized(base, to: capacity)
   }
 

@@ -6,6 +6,8 @@ struct TaskKind: Hashable, Sendable {
   enum Work: Hashable, Sendable {
     /// A function's number.
     case call(UInt32)
+    /// A function's number, and that of the arguments that a layer's blocks share.
+    case block(function: UInt32, prefix: UInt32)
     /// A type's number.
     case literal(UInt32)
     case gather(UInt32)
@@ -18,6 +20,14 @@ struct TaskKind: Hashable, Sendable {
   /// An index into the scheduler's traits; 0: none.
   var traits: UInt32
   var work: Work
+
+  /// The function that a worker has to know.
+  var function: UInt32? {
+    switch work {
+    case .call(let function), .block(let function, _): function
+    case .literal, .gather, .alias, .signal: nil
+    }
+  }
 }
 
 struct TaskKinds: Sendable {
