@@ -11,7 +11,7 @@ import Testing
 extension ClusterTests {
   @Suite struct ClientFutureTests {
     @Test func `a task that throws fails with its own words, and with the story of the cluster`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
@@ -39,7 +39,7 @@ extension ClusterTests {
     }
 
     @Test func `what cannot be sent is said before anything is`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 0)
         defer { fixture.end() }
         let client = try fixture.client()
@@ -61,7 +61,7 @@ extension ClusterTests {
     }
 
     @Test func `a future that nobody holds is released on the scheduler`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
@@ -90,7 +90,7 @@ extension ClusterTests {
     private func heldCount(_ client: Client) -> Int { (try? client.taskCounts()["memory"]) ?? -1 }
 
     @Test func `single tasks that are submitted in a loop make few graphs`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
@@ -111,7 +111,7 @@ extension ClusterTests {
     }
 
     @Test func `what is cancelled is not computed, and can be tried again`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
         defer { fixture.end() }
         let client = try fixture.client()
@@ -134,7 +134,7 @@ extension ClusterTests {
     }
 
     @Test func `a run that is cancelled returns, and its tasks are dropped`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
         defer { fixture.end() }
         let client = try fixture.client()
@@ -161,7 +161,7 @@ extension ClusterTests {
     }
 
     @Test func `futures come as they end`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
         defer { fixture.end() }
         let client = try fixture.client()
@@ -192,7 +192,7 @@ extension ClusterTests {
     }
 
     @Test func `two clients share what they both want`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let (one, two) = (try fixture.client(), try fixture.client())
@@ -225,7 +225,7 @@ extension ClusterTests {
     }
 
     @Test func `a client that goes with all its futures ends its session`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         do {
@@ -239,7 +239,7 @@ extension ClusterTests {
     }
 
     @Test func `small values are scattered to the scheduler`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
@@ -260,7 +260,7 @@ extension ClusterTests {
     }
 
     @Test func `workers, tasks and stories can be looked at`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()

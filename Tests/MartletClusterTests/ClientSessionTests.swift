@@ -11,7 +11,7 @@ import Testing
 extension ClusterTests {
   @Suite struct ClientSessionTests {
     @Test func `a connection that breaks is made again, and no future is lost`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
         defer { fixture.end() }
         let events = Shared<[ClientEventReport]>([])
@@ -43,7 +43,7 @@ extension ClusterTests {
     }
 
     @Test func `another scheduler at the same place is given what is not done`() async throws {
-      try await aside {
+      try await asideAlone {
         let first = try ClientFixture(workers: 1, slowLabel: "slow")
         let client = try first.client()
         let done = try client.submit(delayed(Sum(constant: 1), on: []))
@@ -71,7 +71,7 @@ extension ClusterTests {
     }
 
     @Test func `a scheduler that does not come back is a clear error within its time`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
         let client = try fixture.client { $0.reconnectTimeout = .milliseconds(300) }
         let slow = try client.submit(delayed(Sum(constant: 5), on: []).named("slow"))
@@ -92,7 +92,7 @@ extension ClusterTests {
     }
 
     @Test func `nobody to connect to is a clear error`() async throws {
-      try await aside {
+      try await asideAlone {
         var options = ClientOptions()
         options.connectTimeout = .milliseconds(200)
         options.registry = try testRegistry()
@@ -113,7 +113,7 @@ extension ClusterTests {
     }
 
     @Test func `who waits when the client is closed is told so`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
         defer { fixture.end() }
         let client = try fixture.client()
@@ -142,7 +142,7 @@ extension ClusterTests {
     }
 
     @Test func `clients share queues, variables, events, semaphores and topics`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture(workers: 1)
         defer { fixture.end() }
         let (one, two) = (try fixture.client(), try fixture.client())

@@ -9,7 +9,7 @@ import Testing
 extension ClusterTests {
   @Suite struct ClientTests {
     @Test func `a graph gives the same results on a cluster as in this process`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
@@ -50,7 +50,7 @@ extension ClusterTests {
     }
 
     @Test func `tasks that are submitted give their values`() async throws {
-      try await aside {
+      try await asideAlone {
         let fixture = try ClientFixture()
         defer { fixture.end() }
         let client = try fixture.client()
@@ -71,8 +71,8 @@ extension ClusterTests {
     }
 
     @Test func `values can be awaited`() async throws {
-      let fixture = try await aside { UncheckedBox(try ClientFixture()) }.value
-      let client = try await aside { [registry = fixture.registry, port = fixture.scheduler.port] in
+      let fixture = try await asideAlone { UncheckedBox(try ClientFixture()) }.value
+      let client = try await asideAlone { [registry = fixture.registry, port = fixture.scheduler.port] in
         var options = ClientOptions()
         options.registry = registry
         return try Client("tcp://127.0.0.1:\(port)", options: options)
@@ -84,7 +84,7 @@ extension ClusterTests {
       #expect(try await client.compute(sum) == 8)
       #expect(try await sum.compute(on: client) == 8)
       let box = UncheckedBox(fixture)
-      try await aside {
+      try await asideAlone {
         client.close()
         box.value.end()
       }

@@ -10,7 +10,7 @@ import Testing
 extension ClusterTests {
   @Suite struct ClientWorkerTests {
     @Test func `workers give the same results as this process`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try RealCluster(workers: 2)
         let client = try cluster.client()
         for seed in 20...26 as ClosedRange<UInt64> {
@@ -30,7 +30,7 @@ extension ClusterTests {
     }
 
     @Test func `large results are fetched from the workers that hold them, and not kept here`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try RealCluster(workers: 2)
         let client = try cluster.client()
         let ramps = try client.map((0..<24).map { Ramp(first: $0, count: 20_000) })
@@ -50,7 +50,7 @@ extension ClusterTests {
     }
 
     @Test func `a slow reader has few values waiting for it`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try RealCluster(workers: 1)
         let client = try cluster.client()
         let ramps = try client.map((0..<30).map { Ramp(first: $0, count: 20_000) })
@@ -70,7 +70,7 @@ extension ClusterTests {
     }
 
     @Test func `large values are put onto workers, and are inputs there`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try RealCluster(workers: 2)
         let client = try cluster.client()
         try client.waitForWorkers(2)
@@ -86,7 +86,7 @@ extension ClusterTests {
     }
 
     @Test func `results of a worker that is gone are computed again`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try RealCluster(workers: 2)
         let client = try cluster.client()
         let ramps = try client.map((0..<10).map { Ramp(first: $0, count: 5000) })
@@ -99,7 +99,7 @@ extension ClusterTests {
     }
 
     @Test func `many threads use one client`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try RealCluster(workers: 1)
         let client = try cluster.client()
         let sums = Shared<[Int]>([])

@@ -20,7 +20,7 @@ extension ClusterTests {
     }
 
     @Test func `another secret is refused, and both sides know why`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.secret = Array("the right one".utf8) }
         defer { scheduler.end() }
         let reason = "the secrets differ: give both sides the same --secret-file"
@@ -34,7 +34,7 @@ extension ClusterTests {
     }
 
     @Test func `another version or role is refused, and both sides know why`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler()
         defer { scheduler.end() }
         let versions = try refusal(ScriptedPeer.settings(.client, versions: 7...9), scheduler)
@@ -46,7 +46,7 @@ extension ClusterTests {
     }
 
     @Test func `who says nothing, or only half of what it should, is closed`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.handshakeLimit = .milliseconds(200) }
         defer { scheduler.end() }
         // Nothing.
@@ -102,7 +102,7 @@ extension ClusterTests {
     }
 
     @Test func `wrong frames and messages end their connection only`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.complaintsPerSecond = 100 }
         defer { scheduler.end() }
         let bystander = ScriptedClient()
@@ -135,7 +135,7 @@ extension ClusterTests {
     }
 
     @Test func `thousands of random byte strings change nothing`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.handshakeLimit = .milliseconds(500) }
         defer { scheduler.end() }
         let before = martlet_resident_bytes()
@@ -166,7 +166,7 @@ extension ClusterTests {
 
     @Test(arguments: 0..<4 as Range<UInt64>)
     func `damaged messages of a worker and a client end their connections, not the process`(seed: UInt64) async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.complaintsPerSecond = 10_000 }
         defer { scheduler.end() }
         var random = SeededGenerator(seed: seed)
@@ -214,7 +214,7 @@ extension ClusterTests {
     }
 
     @Test func `more connections than allowed are refused with the reason`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.maximumPeers = 2 }
         defer { scheduler.end() }
         let clients = [ScriptedClient(), ScriptedClient()]
@@ -234,7 +234,7 @@ extension ClusterTests {
     @Test func `a worker that does not read is lost at the limit, and a client that does not read is not read`()
       async throws
     {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { settings in
           settings.outputLimitBytes = 300_000
           settings.connection.kernelSendBytes = 4096

@@ -24,7 +24,7 @@ extension ClusterTests {
     }
 
     @Test func `operators see workers, tasks and a task's story`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler()
         defer { scheduler.end() }
         let worker = ScriptedWorker("one")

@@ -11,7 +11,7 @@ extension ClusterTests {
   @Suite struct SchedulerServerTests {
     @Test(arguments: ["", "a shared secret"])
     func `workers compute a client's graph, whether there is a secret or not`(secret: String) async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.secret = Array(secret.utf8) }
         defer { scheduler.end() }
         let workers = [ScriptedWorker("one"), ScriptedWorker("two")]
@@ -49,7 +49,7 @@ extension ClusterTests {
     }
 
     @Test func `what a worker had not finished when its connection broke is done by another`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler()
         defer { scheduler.end() }
         let dying = ScriptedWorker("dying")
@@ -71,7 +71,7 @@ extension ClusterTests {
     }
 
     @Test func `a client may ask for what operators see`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler()
         defer { scheduler.end() }
         let worker = ScriptedWorker("ann \"o'\" <x>")
@@ -92,7 +92,7 @@ extension ClusterTests {
     }
 
     @Test func `all peers hear goodbye when it ends`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler()
         let worker = ScriptedWorker("one")
         try worker.connect(to: scheduler, ScriptedPeer.settings(.worker))
@@ -111,7 +111,7 @@ extension ClusterTests {
     }
 
     @Test func `it ends by itself when nobody has needed it for long`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.idleLimit = .milliseconds(300) }
         let client = ScriptedClient()
         try client.connect(to: scheduler, ScriptedPeer.settings(.client))
@@ -125,7 +125,7 @@ extension ClusterTests {
     }
 
     @Test func `a task too large for a frame fails instead of stopping the cluster`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.core.inlineBudgetBytes = 64 << 20 }
         defer { scheduler.end() }
         let worker = ScriptedWorker("one")

@@ -36,7 +36,7 @@ extension ClusterTests {
     }
 
     @Test func `what a worker was doing when it was stopped is done by another`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let first = try cluster.add("first")
@@ -61,7 +61,7 @@ extension ClusterTests {
     }
 
     @Test func `a worker comes back to a new scheduler, and what it is asked for again it still holds`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster { $0.core.clientGraceNanoseconds = 10_000_000_000 }
         defer { cluster.end() }
         let worker = try cluster.add("a")
@@ -93,7 +93,7 @@ extension ClusterTests {
     @Test func `a worker whose connection broke comes back with its results, which are not computed again`()
       async throws
     {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a")
@@ -120,7 +120,7 @@ extension ClusterTests {
     }
 
     @Test func `a worker whose scheduler does not come back gives up`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         let worker = try cluster.add("a") { $0.reconnectSeconds = 0.2 }
         cluster.end()
@@ -135,7 +135,7 @@ extension ClusterTests {
     }
 
     @Test func `another secret is refused, and the worker ends with the reason`() async throws {
-      try await aside {
+      try await asideAlone {
         let scheduler = try TestScheduler { $0.secret = Array("the right one".utf8) }
         defer { scheduler.end() }
         let worker = try TestWorker("a", port: scheduler.port, try workerRegistry(), directory: "") {
@@ -147,7 +147,7 @@ extension ClusterTests {
     }
 
     @Test func `cancelling reaches a body that runs, and one that does not heed it harms nobody`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         try cluster.add("a") { $0.threads = 3 }
@@ -179,7 +179,7 @@ extension ClusterTests {
     }
 
     @Test func `blocking tasks run beside those that compute`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         try cluster.add("a")
@@ -199,7 +199,7 @@ extension ClusterTests {
     }
 
     @Test func `who retires hands over what it holds`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let first = try cluster.add("first")
@@ -224,7 +224,7 @@ extension ClusterTests {
     }
 
     @Test func `who has nobody to hand over to ends after its patience`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("only") { $0.retirePatience = .milliseconds(100) }
@@ -239,7 +239,7 @@ extension ClusterTests {
     }
 
     @Test func `short tasks that stand behind a long one on their worker are done by another`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let first = try cluster.add("first")

@@ -13,7 +13,7 @@ import Testing
 extension ClusterTests {
   @Suite struct WorkerHostileTests {
     @Test func `wrong bytes end their connection only`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a") { $0.handshakeLimit = .milliseconds(300) }
@@ -62,7 +62,7 @@ extension ClusterTests {
     }
 
     @Test func `what is not there is missing, and who abandons a request gets its end`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a")
@@ -87,7 +87,7 @@ extension ClusterTests {
     }
 
     @Test func `a client puts data onto a worker, and damaged data is rejected`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a")
@@ -113,7 +113,7 @@ extension ClusterTests {
     }
 
     @Test func `operators see what it does`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a") { $0.httpPort = 0 }

@@ -13,7 +13,7 @@ import Testing
 extension ClusterTests {
   @Suite struct WorkerServerTests {
     @Test(arguments: [1, 2, 3]) func `a graph gives what it gives in one process`(count: Int) async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         for number in 0..<count {
@@ -42,7 +42,7 @@ extension ClusterTests {
     }
 
     @Test func `results move between workers and to clients, also large ones`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         for name in ["a", "b", "c"] { try cluster.add(name) { $0.resources = [name: 8] } }
@@ -66,7 +66,7 @@ extension ClusterTests {
     }
 
     @Test func `a value whose type does not know what it takes counts as its bytes`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         for name in ["a", "b"] { try cluster.add(name) { $0.resources = [name: 8] } }
@@ -84,7 +84,7 @@ extension ClusterTests {
     }
 
     @Test func `what cannot be computed fails, and says why`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         try cluster.add("a") { $0.maximumResultBytes = 100_000 }

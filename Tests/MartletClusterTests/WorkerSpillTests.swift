@@ -46,7 +46,7 @@ extension ClusterTests {
     }
 
     @Test func `what has no room is spilled, served from its file, and read back when it is needed`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a", limit)
@@ -65,7 +65,7 @@ extension ClusterTests {
     }
 
     @Test func `a worker whose disk is full keeps its results in memory, and says so once`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a") {
@@ -85,7 +85,7 @@ extension ClusterTests {
     }
 
     @Test func `a file that was damaged is computed anew`() async throws {
-      try await aside {
+      try await asideAlone {
         let cluster = try TestCluster()
         defer { cluster.end() }
         let worker = try cluster.add("a", limit)

@@ -10,6 +10,23 @@ package func aside<Value: Sendable>(_ body: @escaping @Sendable () throws -> Val
   }
 }
 
+/// The same, one at a time in the whole process: for tests that look at what the process has, such as its threads.
+package func asideAlone<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+  try await aside {
+    pthread_mutex_lock(Turn.shared.mutex)
+    defer { pthread_mutex_unlock(Turn.shared.mutex) }
+    return try body()
+  }
+}
+
+private final class Turn: @unchecked Sendable {
+  // Sendable: constant.
+  static let shared = Turn()
+  let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+  init() { pthread_mutex_init(mutex, nil) }
+}
+
 /// Starts a thread that runs `body` and ends; nobody waits for it.
 private func startThread(_ body: @escaping @Sendable () -> Void) {
   final class Start: Sendable {

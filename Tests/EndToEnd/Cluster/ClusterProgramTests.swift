@@ -20,7 +20,7 @@ extension ClusterEndToEnd {
 
     @Test(arguments: [SIGTERM, SIGINT])
     func `a scheduler that is told to end does, with its ready file`(signal: Int32) async throws {
-      try await aside {
+      try await asideAlone {
         let (program, address, ready) = try scheduler()
         #expect(address.hasPrefix("tcp://127.0.0.1:"))
         program.process.send(signal)
@@ -32,7 +32,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a second signal ends a scheduler at once`() async throws {
-      try await aside {
+      try await asideAlone {
         let (program, address, ready) = try scheduler()
         // One that never reads its farewell.
         let port = try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
@@ -74,7 +74,7 @@ extension ClusterEndToEnd {
     func `a command line that cannot be followed is one line and status 2`(
       program: String, words: [String], message: String
     ) async throws {
-      try await aside {
+      try await asideAlone {
         let running = try RunningProgram(program, words)
         #expect(running.end() == .exited(2))
         let lines = running.errors.split(separator: "\n")
@@ -84,7 +84,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a worker without a scheduler waits, then gives up, and its supervisor with it`() async throws {
-      try await aside {
+      try await asideAlone {
         // A port of its own, on which nobody listens.
         let (scheduler, address, _) = try scheduler()
         scheduler.process.send(SIGTERM)
@@ -95,7 +95,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a worker retires when it is told, and both its processes end`() async throws {
-      try await aside {
+      try await asideAlone {
         let (scheduler, address, _) = try scheduler()
         let sandbox = Sandbox()
         let ready = sandbox.path + "/ready"

@@ -12,7 +12,7 @@ extension ClusterEndToEnd {
   /// Processes die, freeze, and take the others with them or not.
   @Suite struct FaultTests {
     @Test func `workers that are killed one after the other change no result`() async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(workers: 4, { $0.schedulerFlags = ["--allowed-failures", "100"] }) { cluster, client in
           let processes = try #require(cluster.processes)
           var random = SeededGenerator(seed: 20)
@@ -35,7 +35,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a worker that freezes is given up, and comes back`() async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(
           workers: 3, { $0.schedulerFlags = ["--heartbeat", "100ms", "--worker-ttl", "500ms"] }
         ) { cluster, client in
@@ -58,7 +58,7 @@ extension ClusterEndToEnd {
 
     @Test(arguments: [("trap", "signal "), ("exit", "exit status 0"), ("kill", "signal 9 (KILL)")])
     func `a task that ends its workers fails alone, with their story`(way: String, cause: String) async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(workers: 2, { $0.schedulerFlags = ["--allowed-failures", "1"] }) { cluster, client in
           let others = try client.map((0..<40).map { Slow(milliseconds: 10, value: $0) })
           let deadly = try client.submit(delayed(End(way: way), on: []))
@@ -79,7 +79,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a task that takes too much memory ends its worker, not the machine`() async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(
           workers: 1,
           {
@@ -104,7 +104,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a scheduler that is killed is an error within seconds, and workers find the next one`() async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(workers: 2) { cluster, client in
           let processes = try #require(cluster.processes)
           let before = Set(processes.workers)

@@ -11,7 +11,7 @@ extension ClusterEndToEnd {
   /// Clusters on this machine begin, change and end.
   @Suite struct LocalClusterTests {
     @Test func `processes compute a graph, and are gone when the cluster is closed`() async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(workers: 3) { cluster, client in
           #expect(cluster.workerCount == 3)
           #expect(SchedulerQuestion.workers(at: cluster.httpAddress) == 3)
@@ -30,7 +30,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `workers come and go`() async throws {
-      try await aside {
+      try await asideAlone {
         try TestCluster.with(workers: 1) { cluster, client in
           let kept = try client.submit(delayed(Slow(milliseconds: 0, value: 5), on: []))
           #expect(try kept.result() == 5)
@@ -52,7 +52,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `threads of this process are a cluster, too`() async throws {
-      try await aside {
+      try await asideAlone {
         var options = try TestCluster.options()
         options.mode = .inProcess
         let cluster = try LocalCluster(workers: 2, threads: 2, options: options)
@@ -70,7 +70,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `the last reference takes the cluster with it`() async throws {
-      try await aside {
+      try await asideAlone {
         var processes: [pid_t] = []
         var path = ""
         do {
@@ -86,7 +86,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `the stock programs are found beside this one`() async throws {
-      try await aside {
+      try await asideAlone {
         var options = LocalClusterOptions()
         options.memoryLimit = 1 << 30
         options.resources = ["gpu": 2]
@@ -97,7 +97,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a worker that cannot start is an error with its last words`() async throws {
-      try await aside {
+      try await asideAlone {
         let sandbox = Sandbox()
         var options = try TestCluster.options()
         options.directory = sandbox.path
@@ -112,7 +112,7 @@ extension ClusterEndToEnd {
     }
 
     @Test func `a scheduler that cannot start is an error with its last words`() async throws {
-      try await aside {
+      try await asideAlone {
         let sandbox = Sandbox()
         var options = try TestCluster.options()
         options.directory = sandbox.path
@@ -137,7 +137,7 @@ extension ClusterEndToEnd {
 
     @Test(arguments: ["kill", "line"])
     func `a program that is its own worker leaves nothing, however it ends`(way: String) async throws {
-      try await aside {
+      try await asideAlone {
         let owner = try RunningProgram("cluster-program", ["own", "2"])
         #expect(eventually { owner.output.hasSuffix("\n") })
         let words = owner.output.split(whereSeparator: \.isWhitespace)

@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func `a process has its descriptors and no others`() async throws {
-    try await aside {
+    try await asideAlone {
       let forgotten = dup(0)
       let given = fcntl(0, F_DUPFD_CLOEXEC, 3)
       defer { for descriptor in [forgotten, given] { close(descriptor) } }

@@ -81,7 +81,7 @@ import Testing
   private let count = "echo x >> $DIRECTORY/count; n=$(wc -l < $DIRECTORY/count); "
 
   @Test func `an end that is meant is passed on, with what was said`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: "echo out; echo said >&2; exit 2")
       #expect(running.end() == .exited(2))
       #expect(running.text("output") == "out\n")
@@ -91,7 +91,7 @@ import Testing
 
   @Test func `a process that crashes is started again, until it ends well`() async throws {
     let script = count + "echo start $n >&2; [ $n -ge 3 ] || kill -KILL $$; exit 0"
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: script)
       #expect(running.end() == .exited(0))
       let lines = running.text("errors").split(separator: "\n")
@@ -102,7 +102,7 @@ import Testing
 
   @Test func `a process that always crashes is given up`() async throws {
     let script = count + "exit 1"
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: script)
       #expect(running.end() == .exited(1))
       #expect(running.text("count") == "x\nx\nx\nx\nx\n")
@@ -111,7 +111,7 @@ import Testing
   }
 
   @Test func `a program that is not there is an error at once`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(["/no/such/program"])
       #expect(running.end() == .exited(1))
       #expect(running.text("errors").hasSuffix("cannot start '/no/such/program': No such file or directory\n"))
@@ -121,7 +121,7 @@ import Testing
   @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
   func `a signal is passed on, and the process's status is the supervisor's`(signal: Int32) async throws {
     let script = "trap 'exit 41' TERM INT HUP; echo $$ > $DIRECTORY/pid; while :; do sleep 0.01; done"
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: script)
       _ = try running.number("pid")
       running.process.send(signal)
@@ -130,7 +130,7 @@ import Testing
   }
 
   @Test func `a process that does not want to end is killed by the third signal`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: "trap '' TERM; echo $$ > $DIRECTORY/pid; while :; do sleep 0.01; done")
       let child = try running.number("pid")
       for _ in 0..<3 {
@@ -143,7 +143,7 @@ import Testing
   }
 
   @Test func `a supervisor that is killed leaves no process`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: "trap '' TERM; echo $$ > $DIRECTORY/pid; while :; do sleep 0.01; done")
       let child = try running.number("pid")
       running.process.send(SIGKILL)
@@ -156,7 +156,7 @@ import Testing
     let script =
       count
       + "[ $n -ge 2 ] && exit 0; sleep 1000 & echo $! > $DIRECTORY/other; kill -KILL $$"
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: script)
       #expect(running.end() == .exited(0))
       let other = try running.number("other")
@@ -166,7 +166,7 @@ import Testing
 
   @Test func `a frozen supervisor does not lose the end of its process`() async throws {
     let script = count + "echo $$ > $DIRECTORY/pid; [ $n -ge 2 ] && exit 0; while :; do sleep 0.01; done"
-    try await aside {
+    try await asideAlone {
       let running = try Running(script: script)
       let child = try running.number("pid")
       running.process.send(SIGSTOP)
@@ -179,7 +179,7 @@ import Testing
   }
 
   @Test func `the next process learns how the last one ended, and in which tasks`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(["self", "supervised", "abort"])
       #expect(running.end() == .exited(0))
       let lines = running.text("output").split(separator: "\n")
@@ -193,7 +193,7 @@ import Testing
   }
 
   @Test func `a task that ends the process with status 0 has not ended the worker`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(["self", "supervised", "exit"])
       #expect(running.end() == .exited(0))
       #expect(running.text("output").hasPrefix("cause: exit status 0\n"))
@@ -201,7 +201,7 @@ import Testing
   }
 
   @Test func `a process that takes more memory than it may is ended`() async throws {
-    try await aside {
+    try await asideAlone {
       let running = try Running(["self", "supervised", "allocate"], limit: 64 << 20)
       #expect(running.end() == .exited(0))
       let lines = running.text("output").split(separator: "\n")
@@ -214,7 +214,7 @@ import Testing
   @Test func `nobody who reads nothing can stop it`() async throws {
     // The lines fill the supervisor's buffer and the pipe; the process waits in its write, and still ends when told.
     let script = "exec yes 0123456789012345678901234567890123456789 >&2"
-    try await aside {
+    try await asideAlone {
       var ends: [Int32] = [-1, -1]
       try #require(martlet_open_pipe(&ends) == 0)
       defer { for end in ends { close(end) } }
