@@ -166,7 +166,7 @@ package final class Session: @unchecked Sendable {
 
   // MARK: Flow
 
-  /// Reads no more for now: the other side has to wait.
+  /// Reads no more until it is told to: the other side has to wait.
   package func pauseReading() { if phase == .open { connection?.pauseReading() } }
 
   /// Reads again.

@@ -11,7 +11,7 @@ extension Connection {
   /// Bytes that are queued.
   package var queuedBytes: Int { output.pointee.bytes }
 
-  /// Whether the owner should send no more for now: the queue has passed its high mark since it was low. When it has
+  /// Whether the owner should send no more: the queue has passed its high mark since it was low. When it has
   /// fallen to its low mark the delegate's `outputPressureChanged` is called with false.
   package var isOutputHigh: Bool { isHigh.pointee }
 

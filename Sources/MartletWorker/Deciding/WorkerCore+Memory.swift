@@ -193,7 +193,7 @@ extension WorkerCore {
     }
   }
 
-  /// The results stay in memory for now; that is said once.
+  /// The results stay in memory; that is said once.
   private mutating func stopSpilling(_ reason: String, _ actions: inout [WorkerAction]) {
     spillBlockedUntil = now + settings.spillRetryNanoseconds
     if hasComplainedOfDisk { return }

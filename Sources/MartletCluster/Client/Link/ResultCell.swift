@@ -159,7 +159,7 @@ final class ResultCell: @unchecked Sendable {
     }
   }
 
-  /// The result is there, but cannot be brought here for now.
+  /// The result is there, but could not be brought here; asking again may do it.
   func fetchFailed(_ failure: FailureRecord) {
     tell {
       fetchFailure = failure
