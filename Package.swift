@@ -37,7 +37,8 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "MartletSimulation",
-      dependencies: ["MartletWorker", "MartletScheduler", "MartletProtocol", "MartletBytes"], swiftSettings: strict),
+      dependencies: ["MartletWorker", "MartletClient", "MartletScheduler", "MartletProtocol", "MartletBytes"],
+      swiftSettings: strict),
     .target(
       name: "MartletTable", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["CSV/README.md"],
       swiftSettings: strict),
@@ -59,7 +60,10 @@ let package = Package(
       dependencies: ["Martlet", "MartletCluster", "MartletTable", "MartletEngine", "MartletGraph", "MartletSystem"],
       swiftSettings: strict),
     .executableTarget(name: "martlet-scheduler", dependencies: ["MartletCluster"], swiftSettings: strict),
-    .executableTarget(name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict),
+    // Plug-ins use the library inside of the worker, so its symbols have to be there for them.
+    .executableTarget(
+      name: "martlet-worker", dependencies: ["MartletCluster"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
     .executableTarget(
       name: "martlet-bench",
       dependencies: [
@@ -86,12 +90,19 @@ let package = Package(
       name: "cluster-tour", dependencies: ["Martlet", "MartletCluster"], path: "Samples/ClusterTour",
       swiftSettings: strict),
     .executableTarget(
+      name: "inside-tour", dependencies: ["Martlet", "MartletCluster", "MartletGraph"], path: "Samples/InsideTour",
+      swiftSettings: strict),
+    .executableTarget(
       name: "stencil", dependencies: ["Martlet"], path: "Samples/Stencil", swiftSettings: strict),
     .executableTarget(
       name: "same-program", dependencies: ["Martlet", "MartletCluster", "MartletGraph"], path: "Samples/SameProgram",
       swiftSettings: strict),
+    .executableTarget(
+      name: "plug-in-client", dependencies: ["Martlet", "MartletCluster"], path: "Samples/PlugIn",
+      exclude: ["Exported.swift", "build"], swiftSettings: strict),
     .target(
-      name: "ClusterFunctions", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/ClusterFunctions",
+      name: "ClusterFunctions", dependencies: ["MartletCluster", "MartletGraph", "MartletBytes"],
+      path: "Tests/ClusterFunctions",
       swiftSettings: strict),
     .executableTarget(
       name: "cluster-program",
@@ -123,7 +134,8 @@ let package = Package(
     .testTarget(
       name: "MartletClusterTests",
       dependencies: [
-        "TestSupport", "cluster-program", "MartletCluster", "Martlet", "MartletNet", "MartletScheduler",
+        "TestSupport", "cluster-program", "ClusterFunctions", "MartletCluster", "Martlet", "MartletNet",
+        "MartletScheduler",
         "MartletWorker", "MartletClient",
         "MartletProtocol", "MartletBytes", "MartletSystem", "MartletGraph", "MartletEngine",
       ], swiftSettings: strict),
@@ -133,7 +145,11 @@ let package = Package(
         "TestSupport", "Martlet", "MartletTable", "MartletEngine", "MartletCluster", "MartletProtocol", "MartletGraph",
         "MartletBytes",
       ], swiftSettings: strict),
-    .testTarget(name: "Simulation", dependencies: ["MartletSimulation"], swiftSettings: strict),
+    .testTarget(
+      name: "Simulation",
+      dependencies: [
+        "TestSupport", "MartletSimulation", "MartletScheduler", "MartletWorker", "MartletProtocol", "MartletBytes",
+      ], swiftSettings: strict),
     .testTarget(
       name: "EndToEnd",
       dependencies: [

@@ -12,6 +12,7 @@ struct ClusterTour {
   static func main() async {
     do {
       try TaskFunctions.register(CountPrimes.self, Sum.self, CountBelow.self)
+      try TaskFunctions.register(blocks: Draws.self, Total.self)
       var options = LocalClusterOptions()
       options.mode = .inProcess
       let cluster = try LocalCluster(workers: 2, options: options)
@@ -20,7 +21,10 @@ struct ClusterTour {
       try graphs(client)
       try futures(client)
       try data(client)
+      try blocks(client)
+      try workers(client)
       try shared(client)
+      try startAnew(client)
       try await asynchronous(client)
       client.close()
     } catch {
@@ -72,6 +76,50 @@ struct ClusterTour {
     let found = try client.dataset("below 500", of: Int.self)
     print(try found[0].result(), "under the name", try client.publishedNames()[0])
     try client.unpublish("below 500")
+  }
+
+  /// Layers of blocks, which are sent as layers.
+  private static func blocks(_ client: Client) throws {
+    var layers = BlockLayers()
+    let draws = layers.add("draw", Draws(count: 100), blocks: [1000])
+    let total = layers.add("total", Total(), blocks: [], inputs: [BlockInput(draws, [.all])])
+    let hits = try client.submit(.all(total), of: layers, as: Int.self)[0].result()
+    print("π is about", 4 * Double(hits) / 100_000)
+
+    var builder = GraphBuilder()
+    let sums = try layers.expand([.all(total)], into: &builder)[0]
+    let same = try client.run(builder.build(), outputs: sums, options: RunOptions())
+    print(same[sums[0].typed(as: Int.self)] == hits)
+  }
+
+  /// Where things run and lie.
+  private static func workers(_ client: Client) throws {
+    let table = try client.scatter(Array(0..<100_000), broadcasts: true)
+    let place = try client.workers()[0]
+    var options = SubmitOptions()
+    options.workers = [place.name]
+    options.priority = 10
+    let below = delayed(CountBelow(limit: 10), table.delayed)
+    print(try client.submit(below, options: options).result(), "numbers below 10, counted by", place.name)
+
+    for outcome in try client.runOnWorkers(CountPrimes(from: 0, to: 100)) {
+      print(outcome.worker, "says", try outcome.result.get())
+    }
+    try client.replicate([table], copies: 2)
+    try client.rebalance()
+  }
+
+  /// A cluster that forgets everything.
+  private static func startAnew(_ client: Client) throws {
+    let lost = try client.submit(CountPrimes(from: 0, to: 70_000))
+    try client.restart(timeout: .seconds(60))
+    do {
+      _ = try lost.result()
+      print("it was here already")
+    } catch let error as ClusterTaskError where error.kind == .restarted {
+      lost.retry()
+      print(try lost.result(), "primes below 70,000, at last")
+    }
   }
 
   /// What clients and tasks share by name.

@@ -5,19 +5,60 @@ public struct ByteWriter: Sendable {
   private(set) var depth = 0
   /// Why something could not be written; the bytes mean nothing then. The first reason stays.
   public private(set) var failure: ByteError?
+  /// Long arrays that belong between the bytes of `storage`, each before the byte at its place.
+  @usableFromInline var segments: [Segment] = []
+  /// Arrays of at least so many bytes are not copied.
+  private let leastSegmentBytes: Int
+
+  /// An array that was not copied.
+  @usableFromInline
+  struct Segment: Sendable {
+    var place: Int
+    var kind: UInt8
+    var memory: ArrayMemory
+  }
 
   /// A writer with room for `capacity` bytes before it has to grow.
-  public init(capacity: Int = 0) { storage.reserveCapacity(capacity) }
+  public init(capacity: Int = 0) {
+    leastSegmentBytes = .max
+    storage.reserveCapacity(capacity)
+  }
 
-  /// A writer of something inside of what `other` writes.
-  init(inside other: ByteWriter) { depth = other.depth }
+  /// A writer that shares the memory of long arrays instead of copying it: for `WrittenBytes`.
+  package init(sharingFrom leastSegmentBytes: Int) { self.leastSegmentBytes = max(1, leastSegmentBytes) }
+
+  /// A writer of something inside of what `other` writes, whose bytes are compared or measured: it copies all.
+  init(inside other: ByteWriter) {
+    depth = other.depth
+    leastSegmentBytes = .max
+  }
+
+  /// A writer of bytes that `other` will append.
+  init(of other: ByteWriter) { leastSegmentBytes = other.leastSegmentBytes }
 
   /// What was written.
-  @inlinable public var bytes: [UInt8] { storage }
+  @inlinable public var bytes: [UInt8] { segments.isEmpty ? storage : joined }
+
+  /// The bytes with the arrays in their places: a copy.
+  @usableFromInline var joined: [UInt8] {
+    var all: [UInt8] = []
+    all.reserveCapacity(byteCount)
+    var start = 0
+    for segment in segments {
+      all.append(contentsOf: storage[start..<segment.place])
+      all.append(contentsOf: segment.memory.bytes)
+      start = segment.place
+    }
+    all.append(contentsOf: storage[start...])
+    return all
+  }
+
+  /// How many bytes were written.
+  var byteCount: Int { segments.reduce(storage.count) { $0 + $1.memory.bytes.count } }
 
   /// Notes that a value has no bytes: for a `write(to:)` that cannot go on, which does not throw.
   public mutating func fail(_ message: String) {
-    if failure == nil { failure = ByteError(offset: storage.count, message) }
+    if failure == nil { failure = ByteError(offset: byteCount, message) }
   }
 
   /// Writes one byte.
@@ -41,8 +82,21 @@ public struct ByteWriter: Sendable {
     storage.append(UInt8(truncatingIfNeeded: rest))
   }
 
+  /// What a varint takes.
+  static func bytes(ofVarint word: UInt64) -> Int { max(1, (70 - word.leadingZeroBitCount) / 7) }
+
   /// Writes bytes without their count.
   @inlinable public mutating func write(raw: UnsafeRawBufferPointer) { storage.append(contentsOf: raw) }
+
+  /// Writes the memory of numbers without their count; long ones are shared where this writer does that.
+  mutating func write<Element: BulkNumber>(bulk numbers: [Element]) {
+    let byteCount = numbers.count * MemoryLayout<Element>.stride
+    if byteCount >= leastSegmentBytes, segments.count < ByteSegment.most {
+      segments.append(Segment(place: storage.count, kind: Element.bulkKind, memory: ArrayMemoryOf(numbers)))
+    } else {
+      numbers.withUnsafeBytes { storage.append(contentsOf: $0) }
+    }
+  }
 
   /// Writes the count as a varint, then the UTF-8.
   public mutating func write(_ text: String) {
@@ -50,6 +104,45 @@ public struct ByteWriter: Sendable {
     text.withUTF8 { utf8 in
       write(varint: UInt64(utf8.count))
       write(raw: UnsafeRawBufferPointer(utf8))
+    }
+  }
+
+  /// Writes what `other` has written; not its failure.
+  mutating func append(_ other: ByteWriter) { append(other, other.startMark..<other.endMark) }
+
+  /// A place between what was written.
+  struct Mark: Comparable, Sendable {
+    fileprivate var place: Int
+    fileprivate var segments: Int
+
+    static func < (one: Mark, other: Mark) -> Bool {
+      (one.place, one.segments) < (other.place, other.segments)
+    }
+  }
+
+  private var startMark: Mark { Mark(place: 0, segments: 0) }
+  /// Behind what was written so far.
+  var endMark: Mark { Mark(place: storage.count, segments: segments.count) }
+
+  /// The parts of what was written between places in their order, from the beginning to the end.
+  func parts(at marks: [Mark]) -> [Range<Mark>] {
+    var parts: [Range<Mark>] = []
+    var start = startMark
+    for mark in marks + [endMark] {
+      parts.append(start..<mark)
+      start = mark
+    }
+    return parts
+  }
+
+  /// Writes a part of what `other` has written.
+  mutating func append(_ other: ByteWriter, _ part: Range<Mark>) {
+    let shift = storage.count - part.lowerBound.place
+    storage.append(contentsOf: other.storage[part.lowerBound.place..<part.upperBound.place])
+    for segment in other.segments[part.lowerBound.segments..<part.upperBound.segments] {
+      var segment = segment
+      segment.place += shift
+      segments.append(segment)
     }
   }
 

@@ -63,9 +63,16 @@ package struct ClientCore: Sendable {
   var freeRequests: [UInt32] = []
   var requestsByID: [RequestID: UInt32] = [:]
   var requestSequence: UInt64 = 0
-  /// Whether requests wait for a connection or for the handles of their futures.
+  /// Requests that wait for a connection or for the handles of their futures, in their order, with their sequence numbers; some are
+  /// answered already.
+  var unsentRequests: [(slot: UInt32, sequence: UInt64)] = []
+  /// Whether they have to be looked at.
   var hasUnsentRequests = false
   var leases: [LeaseRecord] = []
+  /// Graphs whose progress the scheduler tells, by their numbers there. Only looked up.
+  var watchedGraphs: [UInt32: UInt32] = [:]
+  /// What was said for the answer that follows about who holds what. Only looked up.
+  var toldHolders: [TaskHandle: [String]] = [:]
 
   /// What numbers at the scheduler and at workers stand for.
   var wireUses: [UInt32: WireUse] = [:]
@@ -73,6 +80,8 @@ package struct ClientCore: Sendable {
 
   // Collected until the next flush, or until something else has to be said to the scheduler.
   var releases: [TaskHandle] = []
+  /// How often the scheduler was told that something is not wanted any more: releases and cancels.
+  var unwantsSaid: UInt64 = 0
   var retries: [TaskHandle] = []
   var asks: [FutureID] = []
   var missing: [(task: TaskHandle, address: String)] = []
@@ -89,6 +98,7 @@ package struct ClientCore: Sendable {
     switch event {
     case .connect: beginToConnect(&actions)
     case .submit(let submission, let piece): submit(submission, piece, &actions)
+    case .submitJoined(let submission, let piece, let ends): submit(submission, piece, ends: ends, &actions)
     case .giveUp(let submission): giveUp(submission, &actions)
     case .scatter(let submission, let values, let place): scatter(submission, values, at: place, &actions)
     case .retain(let future):
@@ -105,6 +115,7 @@ package struct ClientCore: Sendable {
     case .schedulerSaid(let message): hear(message, &actions)
     case .schedulerLost(let reason): lost(reason, &actions)
     case .workerConnected(let address): workerConnected(address)
+    case .workerActive(let address): if let peer = peersByAddress[address] { peers[Int(peer)].lastHeard = now }
     case .workerSaid(let address, let reply): hear(reply, from: address, &actions)
     case .workerLost(let address): workerLost(address, &actions)
     case .valueReceived(let future, let address): received(future, from: address, isGood: true, &actions)
@@ -146,13 +157,18 @@ package struct ClientCore: Sendable {
 
   mutating func flushReleases(_ actions: inout [ClientAction]) {
     guard !releases.isEmpty || !retries.isEmpty else { return }
+    if !releases.isEmpty { unwantsSaid += 1 }
     var rest = releases[...]
     while !rest.isEmpty {
       actions.append(.tellScheduler(.release(Array(rest.prefix(settings.keysInMessage)))))
       rest = rest.dropFirst(settings.keysInMessage)
     }
     releases.removeAll(keepingCapacity: true)
-    if !retries.isEmpty { actions.append(.tellScheduler(.retry(retries))) }
+    rest = retries[...]
+    while !rest.isEmpty {
+      actions.append(.tellScheduler(.retry(Array(rest.prefix(settings.keysInMessage)))))
+      rest = rest.dropFirst(settings.keysInMessage)
+    }
     retries.removeAll(keepingCapacity: true)
     lastSaid = now
   }
@@ -180,13 +196,31 @@ package struct ClientCore: Sendable {
   /// The key of a future that is there.
   package func digest(of future: FutureID) -> Digest128? { slot(of: future).map { futures[Int($0)].digest } }
 
+  /// Whether `retry` can do something for a future that failed: the scheduler knows it, or a graph is kept that gives it.
+  package func canRetry(_ future: FutureID) -> Bool {
+    slot(of: future).map { futures[Int($0)].task != nil || futures[Int($0)].provider != FutureRecord.none } ?? false
+  }
+
+  /// How a future stands, for people.
+  package func describe(_ future: FutureID) -> String {
+    guard let slot = slot(of: future) else { return "\(future): forgotten" }
+    let record = futures[Int(slot)]
+    let graph = record.provider == FutureRecord.none ? nil : graphs[Int(record.provider)]
+    let from = graph.map { "graph \($0.submission.rawValue) (\($0.phase))" } ?? "no graph"
+    let name = record.task.map { "\($0)" } ?? "not known to the scheduler"
+    return
+      "\(future) (\(name)): \(record.state), \(record.handles) handles, wanted \(record.wantsValue), fetch \(record.fetch),"
+      + " in \(record.pending) open graphs, from \(from), \(phase)"
+  }
+
   /// Whether nothing is left: no future, no graph, no request.
   package func leftover() -> String? {
+    if let request = requests.first(where: \.isUsed) { return "a request is left: \(request.body)" }
+    if !requestsByID.isEmpty || !leases.isEmpty { return "a request or lease is left" }
     let live = futures.indices.filter { futures[$0].isUsed }
     if let some = live.first { return "\(live.count) futures are left, such as one that is \(futures[some].state)" }
     if !futuresByDigest.isEmpty || !futuresByTask.isEmpty { return "a key or handle is left" }
     if firstGraph != FutureRecord.none || graphBytes != 0 || !openSubmissions.isEmpty { return "a graph is left" }
-    if requests.contains(where: \.isUsed) || !requestsByID.isEmpty || !leases.isEmpty { return "a request is left" }
     if !wireUses.isEmpty { return "a question is left" }
     if bytesInFlight != 0 { return "\(bytesInFlight) bytes seem to be in flight" }
     if peers.contains(where: { $0.queuedCount > 0 || !$0.flights.isEmpty || !$0.puts.isEmpty }) {

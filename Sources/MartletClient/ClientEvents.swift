@@ -34,6 +34,9 @@ package enum ClientEvent: Sendable {
   case connect
   /// A piece of a graph, below the size of a frame. The core numbers graphs itself: `graph` of the piece is not looked at.
   case submit(SubmissionID, Submission)
+  /// Graphs without layers, of one piece each, joined to one; `ends`: where each ends among the tasks. They are sent one by one
+  /// where they are not taken together: none fails because of another one.
+  case submitJoined(SubmissionID, Submission, ends: [Int])
   /// The rest of a graph of several pieces will not come.
   case giveUp(SubmissionID)
   /// Values that the program brings along. `at`: the worker that the shell puts them on when the core asks for it; nil:
@@ -61,6 +64,8 @@ package enum ClientEvent: Sendable {
   /// The connection is gone, or could not be made.
   case schedulerLost(reason: String)
   case workerConnected(String)
+  /// Bytes have come from this worker, or have gone there, since this was said before.
+  case workerActive(String)
   /// A reply of the worker at this address.
   case workerSaid(String, PeerReply)
   /// Its connection is gone, or could not be made.
@@ -86,6 +91,11 @@ package enum ClientRequest: Sendable, Equatable {
   case replicate([FutureID], copies: UInt32)
   /// These results, or all, from workers that hold much to those that hold little; answered by a text.
   case rebalance([FutureID])
+  /// Workers, by name or address, that shall end; answered by a text.
+  case retireWorkers([String])
+  /// All workers are started anew, everything is forgotten. `name`: who wants it. Answered by a text: a line for each worker that
+  /// is not back in time.
+  case restart(name: String, timeoutNanoseconds: Int64)
   /// A call on each of some workers; answered by `holders`: a future for each, with a handle, and the worker's address.
   case runOnWorkers(WorkersCall)
   /// An operation on something shared; `future`: what to put or set instead of bytes.
@@ -160,17 +170,29 @@ package enum ClientAction: Sendable, Equatable {
   /// Nobody wants the data that this worker has just announced: it is read and dropped.
   case discard(from: String)
   case progress(SubmissionID, ClientProgress)
+  /// How far the tasks of a watched graph are, by label, as the scheduler says.
+  case advanced(SubmissionID, [LabelProgress])
   case answered(RequestID, ClientAnswer)
+  /// Tasks of this session's graphs wait for workers that are not there.
+  case stranded([StrandedTasks])
   /// A lease was not renewed: somebody else may have it.
   case leaseLost(semaphore: String, UInt64)
   /// The session is over; all futures have failed, all requests were denied.
   case sessionLost(reason: String)
+  /// The cluster was restarted, by this client or another one: what was not fetched has failed.
+  case restarted(by: String)
   case log(String)
 }
 
 /// What can be chosen about a session.
 package struct ClientSettings: Sendable {
-  /// How long the scheduler is looked for before the session is lost.
+  /// Whether it is the client of a worker's tasks.
+  package var isInside = false
+  /// Its share of the cluster beside other clients', at least 1.
+  package var weight: UInt32 = 1
+  /// How long the first scheduler is looked for before the session is lost; `Int64.max`: as long as somebody waits for it.
+  package var connectNanoseconds: Int64 = 30_000_000_000
+  /// How long a scheduler that was lost is looked for before the session is.
   package var reconnectNanoseconds: Int64 = 30_000_000_000
   package var firstBackoffNanoseconds: Int64 = 50_000_000
   package var longestBackoffNanoseconds: Int64 = 2_000_000_000
@@ -188,7 +210,7 @@ package struct ClientSettings: Sendable {
   package var gatherWindow = 1024
   /// How often the scheduler is asked for holders of one result before its fetch fails.
   package var fetchAttempts = 8
-  /// A worker that does not answer for so long is taken for lost.
+  /// A worker that does not answer for so long, and to or from which no byte goes, is taken for lost.
   package var fetchTimeoutNanoseconds: Int64 = 60_000_000_000
   /// A connection to a worker that nobody needs is closed after this time.
   package var idleNanoseconds: Int64 = 60_000_000_000

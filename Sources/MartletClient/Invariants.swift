@@ -131,6 +131,15 @@ extension ClientCore {
       }
       if waiting != record.remaining { return "a gather waits for \(waiting), \(record.remaining) counted" }
     }
+    for number in requests.indices where requests[number].isUsed && requests[number].wire == nil {
+      if case .gather = requests[number].body { continue }
+      if !unsentRequests.contains(where: { $0.slot == UInt32(number) && $0.sequence == requests[number].sequence }) {
+        return "request \(requests[number].id.rawValue) is never sent"
+      }
+    }
+    for (wire, graph) in watchedGraphs where !graphs[Int(graph)].isUsed || graphs[Int(graph)].wire != wire {
+      return "a graph that is gone is watched"
+    }
     if requestsByID.count != requests.count(where: \.isUsed) { return "a request is over and still found" }
     return nil
   }

@@ -24,7 +24,7 @@ public struct RunOptions: Sendable {
   /// Receives the events of the run; nil: there are none, and they cost nothing. `EventLog.current` where not given.
   public var events: EventLog?
   /// How much there is of each resource that tasks name in their traits. A task that needs more fails the run before
-  /// anything runs.
+  /// anything runs. `memory` is there in any case: the budget, or what the machine has, in bytes.
   public var resources: [String: Int]
   /// How many tasks with the trait `isBlocking` run at one time, each on a thread of its own; others wait for one. At least 1.
   public var maximumBlockingTasks: Int

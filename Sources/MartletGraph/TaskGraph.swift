@@ -8,7 +8,8 @@ import MartletBytes
 public final class TaskGraph: @unchecked Sendable {
   // Sendable: everything is written in `init` and constant afterwards.
 
-  let columns: TaskColumns
+  // A variable only for a draft, whose columns a rewrite may take; unchecked, as many loops read through it.
+  @exclusivity(unchecked) private(set) var columns: TaskColumns
   let labels: LabelTable
   let contents: [(task: UInt32, content: TaskContent)]
   let traitList: [(task: UInt32, traits: TaskTraits)]
@@ -101,6 +102,14 @@ public final class TaskGraph: @unchecked Sendable {
     dependentStarts.deallocate()
     dependents.deallocate()
     roots.deallocate()
+  }
+
+  /// Gives the tasks of a draft away: nothing may look at it afterwards but for its stamp and labels.
+  func takeColumns() -> TaskColumns {
+    guard isDraft else { invariantFailure("the tasks of a graph that is no draft were taken") }
+    var taken = TaskColumns()
+    swap(&taken, &columns)
+    return taken
   }
 
   /// How many results are alive while one thread runs all tasks in their order.

@@ -17,11 +17,16 @@ public struct TaskTraits: Sendable, Hashable {
   /// The task takes next to no time and may be run again inside each task that needs its result, which is then not kept:
   /// an optimiser decides (`GraphPasses.inline`).
   public var isCheap: Bool
+  /// On a cluster: names, addresses or hosts of the workers that may run the task; empty: all. Nobody else looks at it.
+  public var workers: [String]
+  /// On a cluster: whether other workers may run it while none of `workers` is there.
+  public var allowsOtherWorkers: Bool
 
   /// Traits of a task.
   public init(
     isSource: Bool = false, estimatedResultBytes: Int = 0, isBlocking: Bool = false, priority: Int16 = 0,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, resources: [ResourceNeed] = [], isCheap: Bool = false
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, resources: [ResourceNeed] = [], isCheap: Bool = false,
+    workers: [String] = [], allowsOtherWorkers: Bool = false
   ) {
     self.isSource = isSource
     self.isBlocking = isBlocking
@@ -31,19 +36,24 @@ public struct TaskTraits: Sendable, Hashable {
     self.timeout = timeout
     self.resources = resources
     self.isCheap = isCheap
+    self.workers = workers
+    self.allowsOtherWorkers = allowsOtherWorkers
   }
 
   /// No traits.
   public static let none = TaskTraits()
 }
 
-/// A share of something that the machine has only so much of, by name: `gpu` 1, `connections` 4. Runs are told how much
-/// there is.
+/// A share of something that the machine has only so much of, by name: `gpu` 1, `connections` 4. Runs and workers are told how
+/// much there is; of `memory`, in bytes, each has its budget or limit, unless it is told otherwise.
 public struct ResourceNeed: Sendable, Hashable {
   /// What it is called.
   public var name: String
   /// How much of it is occupied; at least 1.
   public var amount: Int
+
+  /// The resource that is there without being named: bytes.
+  public static let memory = "memory"
 
   /// A share of a resource.
   public init(_ name: String, amount: Int = 1) {

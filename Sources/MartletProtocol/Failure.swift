@@ -20,6 +20,8 @@ package struct FailureRecord: Equatable, Sendable {
     case cancelled
     /// What it needs is lost and cannot be computed again.
     case lost
+    /// The cluster was started anew before it had ended, or its result was fetched.
+    case restarted
   }
 
   /// The kind of failure.

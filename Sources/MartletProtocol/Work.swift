@@ -51,6 +51,8 @@ package struct WorkTraits: Hashable, Sendable {
   package var workers: [String] = []
   /// Whether other workers may run it when none of `workers` is there.
   package var allowsOtherWorkers = false
+  /// How long it waits for a worker that may run it while there is none; 0: as long as it takes.
+  package var workerPatienceNanoseconds: Int64 = 0
 
   package init() {}
 }
@@ -125,7 +127,7 @@ extension TaskWork: PortableValue {
 }
 
 extension WorkTraits: PortableValue {
-  package static var leastBytes: Int { 44 }
+  package static var leastBytes: Int { 52 }
 
   package func write(to writer: inout ByteWriter) {
     writer.write(priority)
@@ -138,6 +140,7 @@ extension WorkTraits: PortableValue {
     writer.write(byte: (isSource ? 1 : 0) | (isBlocking ? 2 : 0) | (allowsOtherWorkers ? 4 : 0))
     resources.write(to: &writer)
     workers.write(to: &writer)
+    writer.write(workerPatienceNanoseconds)
   }
 
   package init(from reader: inout ByteReader) throws(ByteError) {
@@ -159,5 +162,6 @@ extension WorkTraits: PortableValue {
     allowsOtherWorkers = flags & 4 != 0
     resources = try [ResourceAmount](from: &reader)
     workers = try reader.readShortTexts()
+    workerPatienceNanoseconds = try reader.readAmount()
   }
 }

@@ -29,6 +29,9 @@ extension SchedulerCore {
       case .processing:
         if !loads[Int(task.worker)].isAlive { return "\(name) is on a dead worker" }
         if assignments[task.assignment].task != slot { return "\(name) is not among its worker's tasks" }
+        if task.isAhead, inputs.contains(where: { !isComing($0) }) {
+          return "\(name) is ahead of what nobody computes"
+        }
       case .memory: if !hasCopy { return "\(name) has no copy" }
       case .failed: if failures[slot] == nil { return "\(name) has no reason" }
       }
@@ -56,23 +59,44 @@ extension SchedulerCore {
     return coordination.brokenInvariant() ?? brokenWorker()
   }
 
+  private func load(of slot: UInt32) -> Assignments.Load { assignments[tasks[Int(slot)].assignment].load }
+
+  /// Whether a result is there, or is computed.
+  private func isComing(_ slot: UInt32) -> Bool {
+    let state = tasks[Int(slot)].state
+    return state == .memory || state == .processing
+  }
+
   private func brokenWorker() -> String? {
+    var suspended = 0
     for number in workers.indices {
       let worker = loads[number]
       let record = workers[number]
       let held = holders.lefts(of: UInt32(number))
       let given = assignments.tasks(of: UInt32(number))
       if !worker.isAlive, !held.isEmpty || !given.isEmpty { return "the dead worker \(number) has tasks" }
-      if given.count != worker.processing {
-        return "worker \(number) has \(given.count) tasks, \(worker.processing) counted"
+      let computing = given.count { load(of: $0) == .computing }
+      let blocking = given.count { load(of: $0) == .blocking }
+      if computing != worker.processing || blocking != worker.blocking
+        || given.count != computing + blocking + worker.suspended
+      {
+        return "worker \(number) has \(computing) and \(blocking) tasks, \(worker.processing) and "
+          + "\(worker.blocking) were counted"
+      }
+      suspended += given.count - computing - blocking
+      if given.contains(where: { (load(of: $0) == .computing) && traits(of: $0).isBlocking }) {
+        return "a blocking task computes on worker \(number)"
       }
       let bytes = held.reduce(0) { $0 + tasks[Int($1)].resultBytes }
       if bytes != worker.heldBytes { return "worker \(number) holds \(bytes) bytes, \(worker.heldBytes) were counted" }
-      let booked = given.reduce(0) { $0 + assignments[tasks[Int($1)].assignment].nanoseconds }
+      let booked = given.reduce(0) {
+        $0 + (load(of: $1) == .computing ? assignments[tasks[Int($1)].assignment].nanoseconds : 0)
+      }
       if booked != worker.occupancyNanoseconds { return "worker \(number) is booked wrongly" }
       if given.contains(where: { tasks[Int($0)].worker != number }) { return "worker \(number) has a stranger's task" }
       if hungry.contains(UInt32(number)) != (worker.isOpen && worker.isHungry)
-        || idle.contains(UInt32(number)) != (worker.isOpen && given.isEmpty)
+        || idle.contains(UInt32(number)) != (worker.isOpen && computing == 0)
+        || patient.contains(UInt32(number)) != (worker.isOpen && blocking < settings.blockingTasks)
       {
         return "worker \(number) is in the wrong set"
       }
@@ -87,6 +111,9 @@ extension SchedulerCore {
           return "worker \(number): \(resource.name) is off"
         }
       }
+    }
+    if suspended != assignments.suspendedCount {
+      return "\(suspended) tasks are suspended, \(assignments.suspendedCount) were counted"
     }
     return nil
   }
@@ -104,6 +131,7 @@ extension SchedulerCore {
       return "a table is not empty"
     }
     if !copies.isEmpty { return "copies are wanted" }
+    if !watches.isEmpty { return "\(watches.count) graphs are watched" }
     if !coordination.isEmpty || !published.isEmpty { return "something is shared" }
     if labels.count > 0 || table.count > 0 || types.count > 0 || kinds.count > 0 || prefixes.count > 0 {
       return "names or keys are left"

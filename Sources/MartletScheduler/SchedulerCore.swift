@@ -40,6 +40,14 @@ package struct SchedulerSettings: Sendable {
   package var saturation = 1.1
   /// How much work a worker has in hand at most, when durations are known: enough to bridge a round trip.
   package var queueNanoseconds: Int64 = 2_000_000
+  /// Tasks with the trait `isBlocking` that a worker is given at one time, beside the others: as many as it runs.
+  package var blockingTasks = 64
+  /// A worker with less work in hand than this, for each thread, is given tasks ahead of their inputs, where workers compute those
+  /// already. So it has work while the scheduler hears of what has ended; 0: never.
+  package var aheadNanoseconds: Int64 = 1_000_000
+  /// Whether such a task may also wait for other workers, which then push what it needs. It saves the way over the scheduler where
+  /// workers have processors of their own; where they share two, it was measured to cost more than it saves.
+  package var givesAheadAcross = false
   /// Assumed of a task of whose label none has ended.
   package var unknownNanoseconds: Int64 = 500_000_000
   package var bytesPerSecond = 1e9
@@ -49,6 +57,8 @@ package struct SchedulerSettings: Sendable {
   /// For how long the results that a client wanted are kept when its connection is lost; a client that comes back (under
   /// a new number) names them again in this time.
   package var clientGraceNanoseconds: Int64 = 0
+  /// The same for what the tasks of a worker wanted.
+  package var insideGraceNanoseconds: Int64 = 10_000_000_000
   /// Bytes of small results that are kept here.
   package var inlineBudgetBytes = 256 << 20
   /// Tasks that can be known at one time.
@@ -63,9 +73,15 @@ package struct SchedulerSettings: Sendable {
   package var memoryShare = 0.6
   /// Smaller results are not worth moving.
   package var leastMoveBytes: Int64 = 4096
+  /// How long a task waits for a worker that may run it before somebody is told.
+  package var strandedNanoseconds: Int64 = 5_000_000_000
+  /// How long a task waits for a worker that knows its function, while others are there.
+  package var lackingPatienceNanoseconds: Int64 = 5_000_000_000
   /// Copies that are under way at one time, and for how long one is waited for.
   package var moveLimit = 64
   package var moveNanoseconds: Int64 = 30_000_000_000
+  /// How often the results of a worker that retires are offered to others.
+  package var evacuationNanoseconds: Int64 = 2_000_000_000
   /// Names that can be published at one time.
   package var publishedLimit = 1 << 16
 
@@ -119,19 +135,40 @@ package struct SchedulerCore: ~Copyable, Sendable {
   var hungry = WorkerSet()
   /// Open workers that would take another short task.
   var roomy = WorkerSet()
-  /// Open workers without any task.
+  /// Open workers without any task for their threads.
   var idle = WorkerSet()
+  /// Open workers that would take another blocking task.
+  var patient = WorkerSet()
   var clients: [ClientRecord] = []
   /// Clients whose connections are lost, and whose wants still count for a while.
   var leavingClients: [ClientID] = []
+  /// Clients that are gone and want nothing. Their numbers are free with the next flush: until then there may be actions that
+  /// name them.
+  var leftClients: [ClientID] = []
+  var freeClients: [ClientID] = []
   /// Ready tasks of each client.
   var queues: [ReadyQueue] = []
   /// Clients whose queues are not empty.
   var queuedClients: [UInt32] = []
+  /// Ready tasks that have threads of their own, of all clients.
+  var readyBlocking = ReadyQueue()
+  /// Graphs that tasks have submitted.
+  var insideGraphs: UInt32 = 0
   /// Tasks that no worker may run now.
   var unplaceable: [UInt32] = []
+  /// Since when no worker has known a function that one of those calls. Only looked up.
+  var lackingSince: [UInt32: Timestamp] = [:]
+  var lackingLookedAt = Timestamp(nanoseconds: 0)
+  // Only looked up, by cause and by task.
+  /// Tasks that no worker may run.
+  var stranded: [Stranded.Cause: Stranded] = [:]
+  /// Since when those of them wait that do not wait without end.
+  var impatient: [UInt32: Timestamp] = [:]
+  var strandedLookedAt = Timestamp(nanoseconds: 0)
   /// Attempts that are due later.
   var timers = Heap<Int64>()
+  /// Graphs whose clients are told how far they are.
+  var watches = GraphWatches()
   /// Graphs whose last piece has not come: what their client wants of them.
   var openGraphs: [OpenGraph] = []
 
@@ -155,8 +192,20 @@ package struct SchedulerCore: ~Copyable, Sendable {
   /// Where a look at all workers began last, so that a bounded look sees all of them in turn.
   var cursor: UInt32 = 0
   var placing = Placing()
+  /// The worker that got the last task without inputs, and how many more of them it gets.
+  var neighbours: (worker: UInt32?, left: Int) = (nil, 0)
+  /// Tasks that were just given to workers: what needs them may follow at once.
+  var justAssigned: [UInt32] = []
+  /// Workers that have less in hand now, and that tasks wait for which could be given ahead.
+  var refills: [UInt32] = []
+  /// Whether the result that is noted now was sent to the workers that wait for it.
+  var isPushed = false
+  /// How often it was looked which tasks are given out next.
+  var foresights = 0
   /// What clients and tasks share by name.
   var coordination: Coordination
+  /// Who waits for workers that were started anew.
+  var restarts = Restarts()
   // Only looked up by name; sorted where it is listed.
   var published: [String: [TaskHandle]] = [:]
   /// How many tasks are in each state.
@@ -176,8 +225,11 @@ package struct SchedulerCore: ~Copyable, Sendable {
     var cancel: [TaskRun] = []
     var fetch: [InputRef] = []
     var named: [NamedTask] = []
+    var inputs: [InputRef] = []
+    var push: [PushOrder] = []
     var isEmpty: Bool {
-      compute.isEmpty && release.isEmpty && cancel.isEmpty && fetch.isEmpty && named.isEmpty
+      compute.isEmpty && release.isEmpty && cancel.isEmpty && fetch.isEmpty && named.isEmpty && inputs.isEmpty
+        && push.isEmpty
     }
   }
 
@@ -190,6 +242,8 @@ package struct SchedulerCore: ~Copyable, Sendable {
     var tasks: [UInt32]
     var number: UInt32
     var order: UInt64
+    /// Where in its order its layers begin, when it has any.
+    var layersBegin: UInt64?
     /// Its other pieces are on their way, and ignored.
     var isRefused = false
   }
@@ -236,8 +290,14 @@ package struct SchedulerCore: ~Copyable, Sendable {
       if !box.release.isEmpty { actions.append(.tellWorker(worker, .release(box.release))) }
       if !box.fetch.isEmpty { actions.append(.tellWorker(worker, .fetch(box.fetch))) }
       if !box.compute.isEmpty { actions.append(.tellWorker(worker, .compute(box.compute))) }
+      // What was expected when a task was given out may be there by now.
+      if !box.inputs.isEmpty { actions.append(.tellWorker(worker, .inputs(box.inputs))) }
+      // It knows what to push.
+      if !box.push.isEmpty { actions.append(.tellWorker(worker, .push(box.push))) }
     }
     listedWorkers.removeAll(keepingCapacity: true)
+    freeClients += leftClients
+    leftClients.removeAll()
     for number in forgetfulClients {
       finishedForClients[Int(number)] = finishedForClients[Int(number)].filter { result in
         slot(of: result.task).map { isWanted($0, by: ClientID(rawValue: number)) } ?? false
@@ -251,10 +311,15 @@ package struct SchedulerCore: ~Copyable, Sendable {
     }
     listedClients.removeAll(keepingCapacity: true)
     if recomputing.isEmpty, failedForClients.isEmpty { return }
-    recomputing.removeAll { !clients[Int($0.client.rawValue)].isAlive }
-    failedForClients.removeAll { !clients[Int($0.client.rawValue)].isAlive }
-    for news in recomputing { actions.append(.tellClient(news.client, .recomputing([news.task]))) }
-    for news in failedForClients { actions.append(.tellClient(news.client, .failed(news.task, news.failure))) }
+    // What is there again, or was tried again, since it was lost or has failed: that it is there was just told.
+    for news in recomputing
+    where clients[Int(news.client.rawValue)].isAlive && state(of: news.task) != .memory {
+      actions.append(.tellClient(news.client, .recomputing([news.task])))
+    }
+    for news in failedForClients
+    where clients[Int(news.client.rawValue)].isAlive && (state(of: news.task) ?? .failed) == .failed {
+      actions.append(.tellClient(news.client, .failed(news.task, news.failure)))
+    }
     recomputing = []
     failedForClients = []
   }
@@ -270,6 +335,8 @@ package struct SchedulerCore: ~Copyable, Sendable {
     else { return nil }
     return handle.slot
   }
+
+  private func state(of handle: TaskHandle) -> TaskState? { slot(of: handle).map { tasks[Int($0)].state } }
 
   func slot(of digest: Digest128) -> UInt32? { table.slot(of: digest) { tasks[Int($0)].digest } }
 
@@ -351,7 +418,7 @@ package struct SchedulerCore: ~Copyable, Sendable {
   package var taskCount: Int { tasks.count - freeSlots.count }
 
   /// What happened to a task, a line an event, as far as it is remembered.
-  package func story(of digest: Digest128) -> [String] { story.lines(of: digest) }
+  package func story(of digest: Digest128) -> [String] { story.lines(of: digest) + plight(of: digest) }
 }
 
 /// What is known of the tasks of a label.

@@ -5,6 +5,7 @@ enum Place: Hashable, Sendable {
   case scheduler
   case worker(Int)
   case client(Int)
+  case plainClient(Int)
 }
 
 /// What is said on a connection.
@@ -14,8 +15,11 @@ enum Said: Sendable {
   case workerToScheduler(WorkerToScheduler)
   case schedulerToWorker(SchedulerToWorker)
   case request(PeerRequest)
-  /// A worker's answer; with `data` comes the value.
+  /// A worker's answer; with `data` comes the value. A client gets it later, as the frame's body.
   case reply(PeerReply, SimulatedValue?)
+  case body(SimulatedValue)
+  /// The frame of a value that a client puts onto a worker.
+  case put(request: UInt32, PutValue, SimulatedValue)
 }
 
 /// A result as it lies on a worker.
@@ -28,12 +32,20 @@ struct SimulatedValue: Equatable, Sendable {
 struct Connection: Sendable {
   let opener: Place
   let accepter: Place
+  /// The number of the scheduler's life that it leads to, or from.
+  let epoch: UInt64
   /// Which of the two ends still believe that it is there.
   var isOpen = (opener: true, accepter: true)
   /// It swallows everything.
   var isSilent = false
   /// When the last message of each direction comes.
   var lastTime: (toAccepter: Int64, toOpener: Int64) = (0, 0)
+
+  init(opener: Place, accepter: Place, epoch: UInt64) {
+    self.opener = opener
+    self.accepter = accepter
+    self.epoch = epoch
+  }
 
   func end(of place: Place) -> any WritableKeyPath<Connection, Bool> & Sendable {
     place == opener ? \.isOpen.opener : \.isOpen.accepter

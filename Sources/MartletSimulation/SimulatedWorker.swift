@@ -11,6 +11,16 @@ struct SimulatedWorker: Sendable {
   /// It does nothing before this time.
   var frozenUntil: Int64 = 0
   var diskIsFullUntil: Int64 = 0
+  /// What it says comes late, and its answers come twice, before these times.
+  var lateUntil: Int64 = 0
+  var twiceUntil: Int64 = 0
+  /// What its process takes beside its results, before this time.
+  var foreignBytes: Int64 = 0
+  var foreignUntil: Int64 = 0
+  /// Whether somebody sees what it is at when it ends, and starts it again.
+  let isSupervised: Bool
+  /// What the process before it ended of.
+  let lastDeath: PastDeath?
   /// The connection to the scheduler, and those to peers and from requesters, by number.
   var session: Int?
   var peers: [WorkerID: Int] = [:]
@@ -30,8 +40,10 @@ struct SimulatedWorker: Sendable {
     let inputs: [SimulatedValue]
   }
 
-  init(name: String, threads: Int, memoryLimit: Int64) {
+  init(name: String, threads: Int, memoryLimit: Int64, isSupervised: Bool, lastDeath: PastDeath?) {
     self.name = name
+    self.isSupervised = isSupervised
+    self.lastDeath = lastDeath
     self.threads = threads
     var settings = WorkerSettings()
     settings.threads = threads
@@ -39,6 +51,7 @@ struct SimulatedWorker: Sendable {
     settings.diskLimit = memoryLimit * 20
     settings.spillRetryNanoseconds = 200_000_000
     settings.giveBackNanoseconds = 2_000_000_000
+    settings.unnamedNanoseconds = 1_000_000_000
     core = WorkerCore(settings: settings)
   }
 
@@ -47,6 +60,6 @@ struct SimulatedWorker: Sendable {
     core.registration(
       base: WorkerRegistration(
         name: name, address: name, host: "host", threads: UInt32(threads), memoryLimit: core.settings.memoryLimit,
-        functions: [Workload.function]))
+        functions: [Workload.function], isSupervised: isSupervised, lastDeath: lastDeath))
   }
 }

@@ -1,8 +1,9 @@
 import MartletBytes
+import MartletClient
 import MartletProtocol
 import MartletWorker
 
-// Clients, and who comes and goes.
+// The clients' shells: connections, values that come, and what the program hears.
 
 extension Simulation {
   mutating func start(_ place: Place) throws(SimulationFailure) {
@@ -18,9 +19,13 @@ extension Simulation {
       say(.workerToScheduler(.register(workers[worker].registration)), from: place)
       try tell(worker, .schedulerConnected)
     case .client(let client):
-      guard let session = connect(place, .scheduler) else { return }
+      guard clients[client].isAlive, clients[client].session == nil else { return }
+      guard let session = connect(place, .scheduler) else {
+        return try tell(client: client, .schedulerLost(reason: "it cannot be reached"))
+      }
       clients[client].session = session
-      for piece in clients[client].workload.pieces(graph: 1, &chance) { say(.toScheduler(.submit(piece)), from: place) }
+      try tell(client: client, .schedulerConnected(epoch: epoch))
+    case .plainClient(let client): startPlain(client)
     }
   }
 
@@ -30,8 +35,9 @@ extension Simulation {
     switch place {
     case .scheduler: try arriveAtScheduler(said, connection)
     case .worker(let worker): try arriveAtWorker(said, connection, worker)
-    case .client(let client):
-      if case .fromClientsScheduler(let message) = said, clients[client].isAlive { try hear(client, message) }
+    case .client(let client): if clients[client].isAlive { try arriveAtClient(said, connection, client) }
+    case .plainClient(let client):
+      if case .fromClientsScheduler(let message) = said, plainClients[client].isAlive { try hearPlain(client, message) }
     }
   }
 
@@ -42,96 +48,154 @@ extension Simulation {
     switch place {
     case .scheduler: try closeAtScheduler(connection)
     case .worker(let worker): if workers[worker].isAlive { try closeAtWorker(connection, worker) }
-    case .client(let client): clients[client].isAlive = false
+    case .client(let client): if clients[client].isAlive { try closeAtClient(connection, client) }
+    case .plainClient(let client): plainClients[client].isAlive = false
     }
   }
 
-  private mutating func hear(_ client: Int, _ message: SchedulerToClient) throws(SimulationFailure) {
-    switch message {
-    case .accepted(_, let handles):
-      // In several messages, perhaps.
-      for (handle, job) in zip(handles, clients[client].workload.wanted.dropFirst(clients[client].named)) {
-        clients[client].handles[handle] = job
+  /// Hands a client's core an event, and does what it wants.
+  mutating func tell(client: Int, _ event: ClientEvent) throws(SimulationFailure) {
+    _ = try carryOut(client, event)
+  }
+
+  /// The same; gives the future whose value the core takes from the frame that has just begun.
+  private mutating func carryOut(_ client: Int, _ event: ClientEvent) throws(SimulationFailure) -> FutureID? {
+    var actions: [ClientAction] = []
+    clients[client].core.handle(event, at: Timestamp(nanoseconds: time.now), &actions)
+    let isTick = if case .tick = event { true } else { false }
+    if !chance.oneIn(4) || isTick { clients[client].core.flush(&actions) }
+    if options.checksEveryEvent, let problem = clients[client].core.brokenInvariant() {
+      throw failure("client \(client) after \(event): \(problem)")
+    }
+    var taken: FutureID?
+    for action in actions {
+      if case .value(let future, _, .frame) = action { taken = future }
+      try act(client, action)
+    }
+    return taken
+  }
+
+  private mutating func act(_ client: Int, _ action: ClientAction) throws(SimulationFailure) {
+    let place = Place.client(client)
+    switch action {
+    case .tellScheduler(let message):
+      if case .submit(let piece) = message { report.tasks += piece.tasks.count }
+      say(.toScheduler(message), from: place)
+    case .connectScheduler(let wait):
+      time.plan(.starts(place), at: time.now + wait + chance.delay(200_000))
+    case .closeScheduler:
+      if let session = clients[client].session { hangUp(session, from: place) }
+      clients[client].session = nil
+    case .connectWorker(let address): connectWorker(client, address)
+    case .closeWorker(let address):
+      guard let connection = clients[client].peers.removeValue(forKey: address) else { break }
+      clients[client].receiving[connection] = nil
+      hangUp(connection, from: place)
+    case .askWorker(let address, let request): ask(client, address, request)
+    case .submitted(_, let futures): clients[client].submitted += futures
+    case .refused(_, let failure): clients[client].refusal = failure
+    case .resolved, .recomputing, .advanced, .stranded: break
+    case .value(let future, _, .bytes(let bytes)): try take(client, future, try? UInt64(simulated: bytes))
+    case .value(_, _, .frame): break
+    case .failed(let future, let failure):
+      note("client \(client): \(future) failed: \(failure.kind) \(failure.message)")
+      clients[client].failures[future] = failure
+      try expect(client, future, failure)
+    case .valueFailed(let future, let failure): note("client \(client): \(future): \(failure.message)")
+    case .forgotten(let future):
+      clients[client].values.remove(future)
+      clients[client].failures[future] = nil
+      clients[client].jobs[future] = nil
+    case .discard(let address):
+      if let connection = clients[client].peers[address] { clients[client].receiving[connection] = nil }
+    case .progress(_, let progress):
+      if progress.finished + progress.failed > progress.total {
+        throw self.failure("client \(client) is told of \(progress)")
       }
-      clients[client].named += handles.count
-      if clients[client].named == clients[client].workload.wanted.count { wish(client) }
-    case .refused(_, let failure): throw self.failure("client \(client) was refused: \(failure)")
-    case .finished(let results):
-      for result in results {
-        take(result, client)
-        guard clients[client].everywhere?.remove(result.task) != nil, let bytes = result.inline else { continue }
-        let workload = clients[client].workload
-        if (try? UInt64(simulated: bytes)) != workload.expected[clients[client].everywhereJob] {
-          throw self.failure("client \(client): a call on a worker gave a wrong value")
-        }
-      }
-    case .onWorkers(_, let tasks):
-      clients[client].everywhereAll = tasks.map(\.task)
-      clients[client].everywhere = Set(clients[client].everywhereAll)
-    case .failed(let handle, let failure):
-      _ = clients[client].everywhere?.remove(handle)
-      if let job = clients[client].handles[handle] { clients[client].failures[job] = failure }
-    case .holders(let held):
-      for one in held {
-        take(FinishedResult(task: one.task, type: "", byteCount: 0, inline: nil, holders: one.holders), client)
-      }
-    case .denied(let request, let reason):
-      if request == 4 { throw self.failure("client \(client): \(reason)") }
-    case .recomputing, .answer, .named, .coordinated, .heartbeat, .goodbye: break
+    case .answered(let request, let answer): try answered(client, request, answer)
+    case .leaseLost(let semaphore, _): throw self.failure("client \(client) has lost a lease of \(semaphore)")
+    case .sessionLost(let reason):
+      if !clients[client].isClosed { throw self.failure("client \(client) has lost its session: \(reason)") }
+    case .restarted(let name): note("client \(client): restarted by \(name)")
+    case .log(let line): note("client \(client): \(line)")
     }
-    guard clients[client].hasAll, !clients[client].isDone else { return }
-    clients[client].isDone = true
-    let handles = clients[client].handles.keys.sorted { $0.slot < $1.slot } + clients[client].everywhereAll
-    say(.toScheduler(.release(handles)), from: .client(client))
+    switch action {
+    case .resolved(let future, _, _), .recomputing(let future), .value(let future, _, _):
+      clients[client].failures[future] = nil
+    default: break
+    }
   }
 
-  /// Copies of what it wants, another distribution, and a call that all workers run: some clients ask for that.
-  private mutating func wish(_ client: Int) {
-    let handles = clients[client].handles.keys.sorted { $0.slot < $1.slot }
-    if chance.oneIn(3) {
-      say(.toScheduler(.replicate(request: 2, handles, copies: UInt32(2 + chance.below(2)))), from: .client(client))
+  /// A value has come: it is what a sequential program would have got.
+  private mutating func take(_ client: Int, _ future: FutureID, _ value: UInt64?) throws(SimulationFailure) {
+    // Released while it came, or a call on a worker whose futures are not known yet.
+    if let job = clients[client].jobs[future], value != workloads[clients[client].workload].expected[job] {
+      throw failure("client \(client), job \(job): \(value as Any) is wrong")
     }
-    if chance.oneIn(3) { say(.toScheduler(.rebalance(request: 3, [])), from: .client(client)) }
-    let workload = clients[client].workload
-    guard chance.oneIn(3),
-      let job = workload.jobs.indices.first(where: {
-        workload.jobs[$0].inputs.isEmpty && workload.jobs[$0].after.isEmpty && workload.jobs[$0].throwsTimes == 0
-      })
-    else { return }
-    clients[client].everywhere = nil
-    clients[client].everywhereJob = job
-    let call = WorkersCall(
-      digest: Digest128(low: UInt64(client), high: 0x65), label: "everywhere", function: Workload.function,
-      arguments: client.portableBytes() + job.portableBytes())
-    say(.toScheduler(.runOnWorkers(request: 4, call)), from: .client(client))
+    clients[client].values.insert(future)
   }
 
-  /// Asks where results are that were where nobody has them any more.
-  mutating func askAgain(_ client: Int) {
-    let missing = clients[client].sought.filter {
-      clients[client].handles[$0].map { job in
-        clients[client].results[job] == nil && clients[client].failures[job] == nil
-      } ?? false
-    }
-    guard !missing.isEmpty else { return }
-    let handles = missing.sorted { $0.slot < $1.slot }
-    say(.toScheduler(.ask(request: 1, .whoHas(handles))), from: .client(client))
-  }
+  // MARK: Workers
 
-  private mutating func take(_ result: FinishedResult, _ client: Int) {
-    guard let job = clients[client].handles[result.task] else { return }
-    clients[client].sought.insert(result.task)
-    if let bytes = result.inline {
-      clients[client].results[job] = try? UInt64(simulated: bytes)
+  private mutating func connectWorker(_ client: Int, _ address: String) {
+    let found = workers.firstIndex { $0.isAlive && $0.name == address }
+    guard let found, let connection = connect(.client(client), .worker(found)) else {
+      time.plan(.workerUnreachable(client: client, address), at: time.now + chance.delay(5_000_000))
       return
     }
-    // Seen from above: what the holders have. When none of them has it any more, the scheduler is asked again.
-    let digest = clients[client].workload.digest(job)
-    for address in result.holders {
-      guard let worker = workers.first(where: { $0.isAlive && $0.name == address }) else { continue }
-      if let value = worker.core.value(of: digest).flatMap({ worker.values[$0] ?? worker.files[$0] }) {
-        clients[client].results[job] = value.number
+    clients[client].peers[address] = connection
+    // The connection is there when the other side has answered; what is said before waits for that.
+    let arrival = time.now + chance.delay(400_000)
+    connections[connection].lastTime = (arrival, arrival)
+    time.plan(.arrives(.reply(.done(request: 0), nil), connection: connection, to: .client(client)), at: arrival)
+  }
+
+  private mutating func ask(_ client: Int, _ address: String, _ request: PeerRequest) {
+    guard let connection = clients[client].peers[address] else { return }
+    say(.request(request), on: connection, from: .client(client))
+    guard case .put(let number, let values) = request else { return }
+    for value in values {
+      let workload = workloads[clients[client].workload]
+      guard let job = workload.jobs.indices.first(where: { workload.digest($0) == value.digest }) else { continue }
+      let content = SimulatedValue(number: workload.expected[job] ?? 0, bytes: value.byteCount)
+      say(.put(request: number, value, content), on: connection, from: .client(client), takes: value.byteCount)
+    }
+  }
+
+  mutating func workerUnreachable(_ client: Int, _ address: String) throws(SimulationFailure) {
+    guard clients[client].isAlive, clients[client].peers[address] == nil else { return }
+    try tell(client: client, .workerLost(address))
+  }
+
+  private mutating func arriveAtClient(_ said: Said, _ connection: Int, _ client: Int) throws(SimulationFailure) {
+    switch said {
+    case .fromClientsScheduler(let message):
+      if clients[client].session == connection { try tell(client: client, .schedulerSaid(message)) }
+    case .reply(let reply, _):
+      guard let address = clients[client].peers.first(where: { $0.value == connection })?.key else { return }
+      if case .done(0) = reply { return try tell(client: client, .workerConnected(address)) }
+      clients[client].receiving[connection] = try carryOut(client, .workerSaid(address, reply))
+    case .body(let value):
+      guard let address = clients[client].peers.first(where: { $0.value == connection })?.key,
+        let future = clients[client].receiving.removeValue(forKey: connection)
+      else { return }
+      if options.faults.contains(.damagedData), time.now < options.calmNanoseconds, chance.oneIn(40) {
+        return try tell(client: client, .valueDamaged(future, from: address))
       }
+      if clients[client].core.digest(of: future) != nil { try take(client, future, value.number) }
+      try tell(client: client, .valueReceived(future, from: address))
+    case .toScheduler, .workerToScheduler, .schedulerToWorker, .request, .put: break
+    }
+  }
+
+  private mutating func closeAtClient(_ connection: Int, _ client: Int) throws(SimulationFailure) {
+    if clients[client].session == connection {
+      clients[client].session = nil
+      try tell(client: client, .schedulerLost(reason: "the connection broke"))
+    } else if let address = clients[client].peers.first(where: { $0.value == connection })?.key {
+      clients[client].peers[address] = nil
+      clients[client].receiving[connection] = nil
+      try tell(client: client, .workerLost(address))
     }
   }
 }

@@ -6,17 +6,14 @@ extension Simulation {
   mutating func connect(_ opener: Place, _ accepter: Place) -> Int? {
     if isApart(opener, accepter) { return nil }
     if case .worker(let worker) = accepter, !workers[worker].isAlive { return nil }
-    connections.append(Connection(opener: opener, accepter: accepter))
+    connections.append(Connection(opener: opener, accepter: accepter, epoch: epoch))
     return connections.count - 1
   }
 
   /// Whether the network lets nothing through between the two.
   func isApart(_ left: Place, _ right: Place) -> Bool {
     guard time.now < partitionEnds else { return false }
-    func isInside(_ place: Place) -> Bool {
-      if case .worker(let worker) = place { partition.contains(worker) } else { false }
-    }
-    return isInside(left) != isInside(right)
+    return partition.contains(left) != partition.contains(right)
   }
 
   /// Says something on a place's session with the scheduler.
@@ -26,6 +23,7 @@ extension Simulation {
       case .scheduler: nil
       case .worker(let worker): workers[worker].session
       case .client(let client): clients[client].session
+      case .plainClient(let client): plainClients[client].session
       }
     if let session { say(said, on: session, from: place) }
   }
@@ -36,6 +34,7 @@ extension Simulation {
     }
     let target = connections[number].other(place)
     var arrival = time.now + chance.delay(200_000) + takes
+    if case .worker(let worker) = place, workers[worker].lateUntil > time.now { arrival += chance.delay(20_000_000) }
     // What is said across a partition comes when it is over, if nobody hangs up before.
     if isApart(place, target) { arrival = max(arrival, partitionEnds) }
     if target == connections[number].accepter {
@@ -86,6 +85,7 @@ extension Said {
       case .schedulerToWorker(let message): return .schedulerToWorker(try Said.copy(message))
       case .request(let message): return .request(try Said.copy(message))
       case .reply(let message, let value): return .reply(try Said.copy(message), value)
+      case .body, .put: return self
       }
     } catch {
       // The cluster's own messages: that they cannot be read is a mistake of ours.

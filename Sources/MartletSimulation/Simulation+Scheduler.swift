@@ -18,6 +18,7 @@ extension Simulation {
       switch action {
       case .tellClient(let client, let message):
         if case .onWorkers(_, let tasks) = message { report.tasks += tasks.count }
+        if message != .heartbeat { note("scheduler → \(client): \(message.brief)") }
         say(.fromClientsScheduler(message), on: clientSessions[Int(client.rawValue)], from: .scheduler)
       case .tellWorker(let worker, let message):
         if message != .heartbeat { note("scheduler → \(worker): \(message.brief)") }
@@ -35,6 +36,8 @@ extension Simulation {
   mutating func arriveAtScheduler(_ said: Said, _ connection: Int) throws(SimulationFailure) {
     switch said {
     case .toScheduler(let message):
+      let speaker = connections[connection].other(.scheduler)
+      if message != .heartbeat { note("\(speaker) → scheduler: \(message.brief)") }
       if let client = clientSessions.firstIndex(of: connection) {
         try tell(.clientSaid(ClientID(rawValue: UInt32(client)), message))
       } else {
@@ -53,7 +56,7 @@ extension Simulation {
         note("\(WorkerID(rawValue: UInt32(worker))) → scheduler: \(message.brief)")
       }
       try tell(.workerSaid(WorkerID(rawValue: UInt32(worker)), message))
-    case .fromClientsScheduler, .schedulerToWorker, .request, .reply: break
+    case .fromClientsScheduler, .schedulerToWorker, .request, .reply, .body, .put: break
     }
   }
 
@@ -64,13 +67,60 @@ extension Simulation {
     } else if let worker = workerSessions.firstIndex(of: connection) {
       var started: [TaskHandle]?
       if case .worker(let number) = connections[connection].other(.scheduler), !workers[number].isAlive,
-        !chance.oneIn(3)
+        !workers[number].isSupervised, !chance.oneIn(3)
       {
         // Its supervisor has seen what it was at.
         started = workers[number].running.values.map(\.task.task).sorted { $0.slot < $1.slot }
       }
       let death = WorkerDeath(worker: "worker \(worker)", host: "host", cause: "connection lost")
       try tell(.workerLost(WorkerID(rawValue: UInt32(worker)), death, started: started))
+    }
+  }
+}
+
+extension Simulation {
+  /// Another scheduler takes the place of this one, which is gone with all that it knew.
+  mutating func restartScheduler() {
+    endScheduler()
+    epoch += 1
+    for number in connections.indices where connections[number].accepter == .scheduler {
+      hangUp(number, from: .scheduler)
+    }
+    workerSessions = []
+    clientSessions = []
+    var settings = schedulerSettings
+    settings.epoch = epoch
+    scheduler = SchedulerCore(settings: settings)
+  }
+
+  /// Takes down what the scheduler has counted.
+  mutating func endScheduler() {
+    report.lostRuns += scheduler.lostRuns
+    report.repeatedTasks += scheduler.repeatedTasks
+    report.transitions += scheduler.transitionCount
+  }
+}
+
+extension ClientToScheduler {
+  /// For the history of a failure.
+  var brief: String {
+    switch self {
+    case .submit(let piece):
+      "submit \(piece.graph), \(piece.tasks.count) tasks, \(piece.wanted.count) wanted\(piece.isLast ? "" : ", not the last")"
+    case .want(let request, let digests): "want \(digests.count) keys, request \(request)"
+    default: "\(self)"
+    }
+  }
+}
+
+extension SchedulerToClient {
+  /// For the history of a failure.
+  var brief: String {
+    switch self {
+    case .finished(let results): "finished \(results.map(\.task))"
+    case .named(let request, let tasks): "named \(tasks.map(\.task)), request \(request)"
+    case .failed(let task, let failure): "failed \(task): \(failure.kind) \(failure.message)"
+    default: "\(self)"
     }
   }
 }

@@ -5,13 +5,32 @@ import MartletWorker
 // The workers' shells: values, files, bodies, connections.
 
 extension Simulation {
-  /// A new worker comes.
-  mutating func addWorker(within delay: Int) {
+  /// A new worker comes; `lastDeath`: what the one ended of in whose place it comes.
+  mutating func addWorker(within delay: Int, named name: String? = nil, lastDeath: PastDeath? = nil) {
     let number = workers.count
     let memory: Int64 = chance.oneIn(2) ? 0 : Int64(300_000 + chance.below(1_500_000))
     workers.append(
-      SimulatedWorker(name: "w\(number)", threads: 1 + chance.below(3), memoryLimit: memory))
+      SimulatedWorker(
+        name: name ?? "w\(number)", threads: 1 + chance.below(3), memoryLimit: memory, isSupervised: chance.oneIn(2),
+        lastDeath: lastDeath))
     time.plan(.starts(.worker(number)), at: time.now + Int64(chance.below(delay)))
+  }
+
+  /// A worker ends without a word. A supervisor starts it again, under its old address.
+  mutating func crash(_ worker: Int) {
+    let old = workers[worker]
+    end(worker)
+    guard options.replacesWorkers else { return }
+    if old.isSupervised, let id = old.core.worker {
+      let running = old.running.values.map { TaskRun(task: $0.task.task, run: $0.task.run) }
+      let death = WorkerDeath(worker: old.name, host: "host", cause: "signal 9")
+      let report = PastDeath(
+        worker: id, epoch: old.core.epoch, death: death,
+        running: chance.oneIn(4) ? nil : running.sorted { $0.task.slot < $1.task.slot })
+      addWorker(within: 200_000_000, named: old.name, lastDeath: report)
+    } else if !chance.oneIn(4) {
+      addWorker(within: 50_000_000)
+    }
   }
 
   /// Hands a worker's core an event, and does what it wants.
@@ -30,7 +49,9 @@ extension Simulation {
   private mutating func act(_ worker: Int, _ action: WorkerAction) throws(SimulationFailure) {
     let place = Place.worker(worker)
     switch action {
-    case .tellScheduler(let message): say(.workerToScheduler(message), from: place)
+    case .tellScheduler(let message):
+      say(.workerToScheduler(message), from: place)
+      if workers[worker].twiceUntil > time.now, message.isAnswer { say(.workerToScheduler(message), from: place) }
     case .connectPeer(let peer): connectPeer(worker, peer)
     case .askPeer(let peer, let request):
       if let connection = workers[worker].peers[peer] { say(.request(request), on: connection, from: place) }
@@ -45,11 +66,16 @@ extension Simulation {
     case .stopSending(let requester, let request):
       time.plan(.sent(worker: worker, requester, request: request), at: time.now + 1000)
     case .run(let execution, let task, let inputs): try begin(worker, execution, task, inputs)
-    case .cancelRunning: break
+    // No simulated body waits.
+    case .cancelRunning, .resume: break
     case .hold(_, let value), .holdReceived(_, _, _, let value):
       workers[worker].values[value] = workers[worker].given
       workers[worker].undecodable.remove(value)
-    case .discard, .discardReceived: workers[worker].given = nil
+    case .holdPut(_, _, _, let value):
+      workers[worker].values[value] = workers[worker].given
+      workers[worker].undecodable.remove(value)
+    case .discard, .discardReceived, .discardPut: workers[worker].given = nil
+    case .confirmData(let requester, let request): reply(worker, requester, .done(request: request))
     case .decode(let value, _, let bytes):
       workers[worker].values[value] = SimulatedValue(number: (try? UInt64(simulated: bytes)) ?? 0, bytes: 8)
     case .drop(let value):
@@ -67,9 +93,13 @@ extension Simulation {
     case .move(let value, let other):
       workers[worker].values[other] = workers[worker].values.removeValue(forKey: value)
       workers[worker].files[other] = workers[worker].files.removeValue(forKey: value)
-    // No simulated client puts data onto a worker.
-    case .acceptData, .holdPut, .discardPut, .confirmData, .deliver: break
+    case .acceptData, .deliver: break
     case .log(let line): note("worker \(worker): \(line)")
+    case .restart:
+      note("worker \(worker) starts anew")
+      guard workers[worker].isSupervised else { return }
+      end(worker)
+      addWorker(within: 50_000_000, named: workers[worker].name)
     case .stop(let reason):
       note("worker \(worker) ends: \(reason)")
       end(worker)
@@ -91,13 +121,13 @@ extension Simulation {
     }
     guard workers[worker].running[execution] == nil else { throw failure("\(execution) runs already") }
     workers[worker].running[execution] = SimulatedWorker.Body(task: task, inputs: values)
-    time.plan(.bodyEnds(worker: worker, execution), at: time.now + chance.delay(2_000_000))
+    time.plan(.bodyEnds(worker: worker, execution), at: time.now + chance.delay(options.taskNanoseconds))
   }
 
   mutating func endBody(_ worker: Int, _ execution: ExecutionID) throws(SimulationFailure) {
-    guard let body = workers[worker].running.removeValue(forKey: execution), let (client, number) = job(of: body.task)
+    guard let body = workers[worker].running.removeValue(forKey: execution), let (workload, number) = job(of: body.task)
     else { return }
-    let job = clients[client].workload.jobs[number]
+    let job = workloads[workload].jobs[number]
     if job.alwaysThrows || thrown[body.task.digest, default: 0] < job.throwsTimes {
       thrown[body.task.digest, default: 0] += 1
       report.thrown += 1
@@ -106,8 +136,8 @@ extension Simulation {
       return try tell(worker, .taskFailed(execution, record))
     }
     let value = Workload.value(of: number, body.inputs.map(\.number))
-    if let expected = clients[client].workload.expected[number], expected != value {
-      throw failure("worker \(worker): job \(number) of client \(client) gave \(value), not \(expected)")
+    if let expected = workloads[workload].expected[number], expected != value {
+      throw failure("worker \(worker): job \(number) of workload \(workload) gave \(value), not \(expected)")
     }
     workers[worker].given = SimulatedValue(number: value, bytes: job.bytes)
     let inline = job.bytes <= 8 && !chance.oneIn(4) ? value.simulatedBytes : nil
@@ -117,12 +147,12 @@ extension Simulation {
   }
 
   /// Which job a task is: its arguments say so.
-  private func job(of task: ComputeTask) -> (client: Int, job: Int)? {
+  private func job(of task: ComputeTask) -> (workload: Int, job: Int)? {
     guard case .call(_, let arguments) = task.work else { return nil }
     var reader = ByteReader(arguments)
-    guard let client = try? Int(from: &reader), let job = try? Int(from: &reader) else { return nil }
+    guard let workload = try? Int(from: &reader), let job = try? Int(from: &reader) else { return nil }
     // A block of a layer: behind the layer's first job comes its number.
-    return (client, job + ((try? Int(from: &reader)) ?? 0))
+    return (workload, job + ((try? Int(from: &reader)) ?? 0))
   }
 
   // MARK: Files
@@ -137,7 +167,7 @@ extension Simulation {
   }
 
   mutating func endLoad(_ worker: Int, _ value: ValueID) throws(SimulationFailure) {
-    let isDamaged = options.faults.contains(.damagedFile) && time.now < calmAfter && chance.oneIn(20)
+    let isDamaged = options.faults.contains(.damagedFile) && time.now < options.calmNanoseconds && chance.oneIn(20)
     guard let file = workers[worker].files[value], !isDamaged else {
       workers[worker].files[value] = nil
       return try tell(worker, .loadEnded(value, .failed(reason: "the checksum is wrong")))
@@ -151,6 +181,7 @@ extension Simulation {
   private mutating func connectPeer(_ worker: Int, _ peer: PeerRef) {
     let found = workers.firstIndex { $0.isAlive && $0.name == peer.address }
     guard let found, found != worker, let connection = connect(.worker(worker), .worker(found)) else {
+      note("worker \(worker) cannot reach \(peer.worker) at \(peer.address)")
       time.plan(.unreachable(worker: worker, peer.worker), at: time.now + chance.delay(5_000_000))
       return
     }
@@ -178,9 +209,17 @@ extension Simulation {
       bytes += value.bytes
       report.transfers += 1
       let data = PeerReply.data(request: request, task: one.task, type: one.type, byteCount: value.bytes)
-      say(.reply(data, value), on: connection, from: .worker(worker), takes: bytes)
+      if case .client = connections[connection].opener {
+        say(.reply(data, nil), on: connection, from: .worker(worker))
+        say(.body(value), on: connection, from: .worker(worker), takes: bytes)
+      } else {
+        say(.reply(data, value), on: connection, from: .worker(worker), takes: bytes)
+      }
     }
-    for task in missing { reply(worker, requester, .missing(request: request, task: task)) }
+    for task in missing {
+      note("worker \(worker) does not have \(task)")
+      reply(worker, requester, .missing(request: request, task: task))
+    }
     reply(worker, requester, .done(request: request))
     time.plan(.sent(worker: worker, requester, request: request), at: time.now + bytes)
   }
@@ -191,11 +230,20 @@ extension Simulation {
     case .schedulerToWorker(let message):
       if workers[worker].session == connection { try tell(worker, .schedulerSaid(message)) }
     case .request(let request): try tell(worker, .dataRequested(RequesterID(rawValue: UInt64(connection)), request))
+    case .put(let request, let value, let content):
+      let requester = RequesterID(rawValue: UInt64(connection))
+      guard workers[worker].core.mayReceive(requester, request: request, value.digest, byteCount: content.bytes) else {
+        return
+      }
+      workers[worker].given = content
+      try tell(
+        worker,
+        .dataPut(requester, request: request, value.digest, type: value.type, byteCount: content.bytes))
     case .reply(let reply, let value):
       guard let peer = workers[worker].peers.first(where: { $0.value == connection })?.key else { return }
       if case .done(0) = reply { return try tell(worker, .peerConnected(peer)) }
       try receive(worker, peer, reply, value)
-    case .toScheduler, .fromClientsScheduler, .workerToScheduler: break
+    case .toScheduler, .fromClientsScheduler, .workerToScheduler, .body: break
     }
   }
 
@@ -206,7 +254,7 @@ extension Simulation {
       return try tell(worker, .peerSaid(peer, reply))
     }
     guard workers[worker].core.mayReceive(peer, request: request, task, byteCount: bytes) else { return }
-    if options.faults.contains(.damagedData), time.now < calmAfter, chance.oneIn(40) {
+    if options.faults.contains(.damagedData), time.now < options.calmNanoseconds, chance.oneIn(40) {
       return try tell(
         worker, .peerSentNonsense(peer, request: request, task, reason: "the checksum is wrong"))
     }
@@ -234,6 +282,16 @@ extension Simulation {
     for number in connections.indices
     where connections[number].opener == .worker(worker) || connections[number].accepter == .worker(worker) {
       hangUp(number, from: .worker(worker))
+    }
+  }
+}
+
+extension WorkerToScheduler {
+  /// Whether it answers something, and could come twice from a worker that is not sure.
+  var isAnswer: Bool {
+    switch self {
+    case .finished, .failed, .fetched, .missing, .stealAnswer: true
+    case .register, .heartbeat, .dropped, .paused, .retire, .coordinate, .abandon, .goodbye, .suspended, .resumed: false
     }
   }
 }

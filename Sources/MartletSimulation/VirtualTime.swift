@@ -2,6 +2,8 @@
 struct VirtualTime<Event: Sendable>: Sendable {
   private var heap: [(time: Int64, number: UInt64, event: Event)] = []
   private var lastNumber: UInt64 = 0
+  /// Of the event that is now.
+  private var number: UInt64 = 0
   /// Nanoseconds since the beginning.
   private(set) var now: Int64 = 0
 
@@ -10,7 +12,14 @@ struct VirtualTime<Event: Sendable>: Sendable {
   /// Plans an event, now or later.
   mutating func plan(_ event: Event, at time: Int64) {
     lastNumber += 1
-    heap.append((max(time, now), lastNumber, event))
+    add(event, lastNumber, at: time)
+  }
+
+  /// Puts off the event that is now. It comes before all that was planned after it, even if that was put off to this time before.
+  mutating func postpone(_ event: Event, to time: Int64) { add(event, number, at: time) }
+
+  private mutating func add(_ event: Event, _ number: UInt64, at time: Int64) {
+    heap.append((max(time, now), number, event))
     var place = heap.count - 1
     while place > 0, isBefore(place, (place - 1) / 2) {
       heap.swapAt(place, (place - 1) / 2)
@@ -34,6 +43,7 @@ struct VirtualTime<Event: Sendable>: Sendable {
       }
     }
     now = first.time
+    number = first.number
     return first.event
   }
 

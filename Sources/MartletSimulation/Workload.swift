@@ -11,15 +11,18 @@ struct Job: Sendable {
   var retries = 0
   /// What its result takes.
   var bytes: Int64 = 8
+  /// Clients bring its value along: nobody computes it.
+  var isData = false
 
   /// Whether it never gives a value. What the scheduler did not hear of is no attempt for it, so a count would not do.
   var alwaysThrows: Bool { throwsTimes > retries }
 }
 
-/// A random graph, what it gives, and how it goes over the wire.
+/// A graph, what it gives, and how it goes over the wire. Clients may share one: then they want equal keys.
 struct Workload: Sendable {
-  let client: Int
+  let number: Int
   let jobs: [Job]
+  /// What a client wants that wants what is usual.
   let wanted: [Int]
   /// The value of each job; nil where it fails.
   let expected: [UInt64?]
@@ -33,8 +36,45 @@ struct Workload: Sendable {
     let isWanted: Bool
   }
 
-  init(client: Int, tasks: Int, canThrow: Bool, _ chance: inout SimulatedChance) {
-    self.client = client
+  /// - Parameter isSymbolic: Whether some of it is sent as layers, and none of it brought by clients.
+  init(number: Int, options: SimulationOptions, isSymbolic: Bool, _ chance: inout SimulatedChance) {
+    self.number = number
+    let tasks = options.leastTasks + chance.below(options.tasks - options.leastTasks + 1)
+    var jobs: [Job]
+    var wanted: Set<Int>
+    switch options.shape {
+    case .random:
+      jobs = Workload.random(tasks, options, canBring: !isSymbolic, &chance)
+      wanted = [tasks - 1]
+      for _ in 0..<chance.below(4) { wanted.insert(chance.below(tasks)) }
+    case .blocks:
+      // Blocks that are read, each with one that needs it and its neighbours, and a sum of all.
+      let count = max(1, tasks / 2)
+      jobs = (0..<count).map { _ in Job(bytes: Int64(3000 + chance.below(50_000))) }
+      jobs += (0..<count).map { Job(inputs: [max(0, $0 - 1), $0], bytes: 4000) }
+      jobs.append(Job(inputs: Array(count..<2 * count)))
+      wanted = [jobs.count - 1]
+    case .allToAll:
+      // Every second one needs a part of all of the first ones: twice as many inputs as the square of the width.
+      var width = 1
+      while width * (width + 2) < tasks { width += 1 }
+      jobs = (0..<width).map { _ in Job(bytes: Int64(3000 + chance.below(50_000))) }
+      for first in 0..<width {
+        for _ in 0..<width { jobs.append(Job(inputs: [first], bytes: 3000)) }
+      }
+      for second in 0..<width { jobs.append(Job(inputs: (0..<width).map { width + $0 * width + second })) }
+      wanted = Set((jobs.count - width)..<jobs.count)
+    }
+    layers = isSymbolic ? Workload.addLayers(number, &jobs, &chance) : []
+    for layer in layers where layer.isWanted { wanted.formUnion(layer.jobs) }
+    self.jobs = jobs
+    self.wanted = wanted.sorted()
+    expected = Workload.values(of: jobs)
+  }
+
+  private static func random(
+    _ tasks: Int, _ options: SimulationOptions, canBring: Bool, _ chance: inout SimulatedChance
+  ) -> [Job] {
     var jobs: [Job] = []
     let fanIn = 1 + chance.below(4)
     for number in 0..<tasks {
@@ -46,25 +86,22 @@ struct Workload: Sendable {
         }
       }
       if number > 0, chance.oneIn(10) { job.after = [chance.below(number)] }
-      if canThrow, chance.oneIn(12) {
+      if options.faults.contains(.failure), chance.oneIn(12) {
         job.throwsTimes = chance.below(4)
         job.retries = chance.below(4)
       }
       job.bytes = chance.oneIn(3) ? Int64(3000 + chance.below(200_000)) : 8
+      if canBring, job.inputs.isEmpty, job.after.isEmpty, chance.oneIn(6) {
+        job.isData = true
+        job.throwsTimes = 0
+      }
       jobs.append(job)
     }
-    let layers = chance.oneIn(3) ? Workload.addLayers(client, &jobs, &chance) : []
-    self.layers = layers
-    self.jobs = jobs
-    var wanted: Set<Int> = [tasks - 1]
-    for layer in layers where layer.isWanted { wanted.formUnion(layer.jobs) }
-    for _ in 0..<chance.below(4) { wanted.insert(chance.below(tasks)) }
-    self.wanted = wanted.sorted()
-    expected = Workload.values(of: jobs)
+    return jobs
   }
 
   /// Blocks that read, blocks that need those and one task for all, and blocks that join some of these.
-  private static func addLayers(_ client: Int, _ jobs: inout [Job], _ chance: inout SimulatedChance) -> [Layer] {
+  private static func addLayers(_ number: Int, _ jobs: inout [Job], _ chance: inout SimulatedChance) -> [Layer] {
     let count = 1 + chance.below(9)
     let size = 1 + chance.below(4)
     let shared = chance.below(jobs.count)
@@ -80,22 +117,22 @@ struct Workload: Sendable {
     return [
       Layer(jobs: first, inputs: [], isWanted: false),
       Layer(
-        jobs: second, inputs: [.block(of: family(client, first.lowerBound)), .shared(single(client, shared))],
+        jobs: second, inputs: [.block(of: family(number, first.lowerBound)), .shared(single(number, shared))],
         isWanted: chance.oneIn(3)),
       Layer(
         jobs: third,
-        inputs: [.range(of: family(client, second.lowerBound), count: UInt32(count), size: UInt32(size))],
+        inputs: [.range(of: family(number, second.lowerBound), count: UInt32(count), size: UInt32(size))],
         isWanted: true),
     ]
   }
 
   /// The key of a layer that begins with a job.
-  private static func family(_ client: Int, _ first: Int) -> Digest128 {
-    Digest128(low: UInt64(client) &* 0x1_0001 &+ 8, high: UInt64(first))
+  private static func family(_ number: Int, _ first: Int) -> Digest128 {
+    Digest128(low: UInt64(number) &* 0x1_0001 &+ 8, high: UInt64(first))
   }
 
-  private static func single(_ client: Int, _ job: Int) -> Digest128 {
-    Digest128(low: UInt64(client) &* 0x1_0001 &+ 7, high: 99).member(UInt64(job))
+  private static func single(_ number: Int, _ job: Int) -> Digest128 {
+    Digest128(low: UInt64(number) &* 0x1_0001 &+ 7, high: 99).member(UInt64(job))
   }
 
   /// One job after the other, on nobody's cluster.
@@ -115,24 +152,36 @@ struct Workload: Sendable {
 
   func digest(_ job: Int) -> Digest128 {
     if let layer = layers.first(where: { $0.jobs.contains(job) }) {
-      return Workload.family(client, layer.jobs.lowerBound).member(UInt64(job - layer.jobs.lowerBound))
+      return Workload.family(number, layer.jobs.lowerBound).member(UInt64(job - layer.jobs.lowerBound))
     }
-    return Workload.single(client, job)
+    return Workload.single(number, job)
   }
 
   static let function = FunctionName(name: "simulated", version: 1)
 
-  /// The graph in pieces of random size.
+  /// The whole graph in pieces of random size.
   func pieces(graph: UInt32, _ chance: inout SimulatedChance) -> [Submission] {
-    var pieces: [Submission] = []
-    var begin = 0
     let count = layers.first?.jobs.lowerBound ?? jobs.count
-    while begin < count {
-      let end = min(count, begin + 1 + chance.below(max(40, jobs.count / 2)))
-      pieces.append(piece(graph, begin..<end))
-      begin = end
+    let wanted = Set(self.wanted)
+    var pieces = self.pieces(graph: graph, Array(0..<count), wanted: wanted, &chance)
+    if !layers.isEmpty {
+      pieces[pieces.count - 1].isLast = false
+      pieces.append(layerPiece(graph))
     }
-    if !layers.isEmpty { pieces.append(layerPiece(graph)) }
+    return pieces
+  }
+
+  /// Some jobs, each after those of its inputs that are among them, in pieces of random size. The others are named.
+  func pieces(
+    graph: UInt32, _ list: [Int], wanted: Set<Int>, _ chance: inout SimulatedChance
+  ) -> [Submission] {
+    var pieces: [Submission] = []
+    var rest = list[...]
+    while !rest.isEmpty {
+      let count = min(rest.count, 1 + chance.below(max(40, list.count / 2)))
+      pieces.append(piece(graph, rest.prefix(count), wanted: wanted, isLast: count == rest.count))
+      rest = rest.dropFirst(count)
+    }
     return pieces
   }
 
@@ -142,36 +191,39 @@ struct Workload: Sendable {
     piece.labels = ["block"]
     piece.layers = layers.map { layer in
       SubmittedLayer(
-        digest: Workload.family(client, layer.jobs.lowerBound), label: 0, function: 0,
-        arguments: client.portableBytes() + layer.jobs.lowerBound.portableBytes(), count: UInt32(layer.jobs.count),
+        digest: Workload.family(number, layer.jobs.lowerBound), label: 0, function: 0,
+        arguments: number.portableBytes() + layer.jobs.lowerBound.portableBytes(), count: UInt32(layer.jobs.count),
         inputs: layer.inputs, isWanted: layer.isWanted)
     }
     return piece
   }
 
-  private func piece(_ graph: UInt32, _ range: Range<Int>) -> Submission {
-    var piece = Submission(graph: graph, isLast: range.upperBound == jobs.count)
+  private func piece(_ graph: UInt32, _ list: ArraySlice<Int>, wanted: Set<Int>, isLast: Bool) -> Submission {
+    var piece = Submission(graph: graph, isLast: isLast)
     piece.functions = [Workload.function]
     piece.labels = ["job"]
-    for place in range {
-      let job = jobs[place]
-      var number: UInt32 = 0
+    // Only looked up.
+    var places: [Int: Int] = [:]
+    for (place, number) in list.enumerated() {
+      let job = jobs[number]
+      var traitsNumber: UInt32 = 0
       if job.retries > 0 {
         var traits = WorkTraits()
         traits.retries = UInt16(job.retries)
-        traits.retryDelayNanoseconds = Int64(place % 3) * 1_000_000
+        traits.retryDelayNanoseconds = Int64(number % 3) * 1_000_000
         piece.traits.append(traits)
-        number = UInt32(piece.traits.count)
+        traitsNumber = UInt32(piece.traits.count)
       }
       let dependencies = (job.inputs + job.after).map { input -> SubmittedDependency in
-        range.contains(input) ? .back(UInt32(place - input)) : .known(digest(input))
+        places[input].map { .back(UInt32(place - $0)) } ?? .known(digest(input))
       }
       piece.tasks.append(
         SubmittedTask(
-          digest: digest(place), label: 0, traits: number,
-          work: .call(function: 0, arguments: client.portableBytes() + place.portableBytes()),
+          digest: digest(number), label: 0, traits: traitsNumber,
+          work: .call(function: 0, arguments: self.number.portableBytes() + number.portableBytes()),
           dependencies: dependencies, orderOnlyCount: UInt32(job.after.count)))
-      if wanted.contains(place) { piece.wanted.append(UInt32(place - range.lowerBound)) }
+      if wanted.contains(number) { piece.wanted.append(UInt32(place)) }
+      places[number] = place
     }
     return piece
   }

@@ -1,6 +1,8 @@
 #include "MartletMemory.h"
 
 #include <malloc.h>
+#include <stdint.h>
+#include <sys/mman.h>
 
 size_t martlet_heap_bytes(void) {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 33))
@@ -22,5 +24,15 @@ void martlet_keep_freed_memory(void) {
 void martlet_return_freed_memory(void) {
 #if defined(__GLIBC__)
   malloc_trim(0);
+#endif
+}
+
+void martlet_expect_use(const void *memory, size_t count) {
+#ifdef MADV_HUGEPAGE
+  // Whole large pages only; below some of them a system call costs more than it saves.
+  const uintptr_t large = (uintptr_t)2 << 20;
+  const uintptr_t start = ((uintptr_t)memory + large - 1) & ~(large - 1);
+  const uintptr_t end = ((uintptr_t)memory + count) & ~(large - 1);
+  if (end > start && end - start >= 2 * large) madvise((void *)start, end - start, MADV_HUGEPAGE);
 #endif
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -120,6 +121,20 @@ static int set(int descriptor, int level, int option, int value) {
   return status(setsockopt(descriptor, level, option, &value, sizeof value));
 }
 
+int64_t martlet_peer_user(int descriptor) {
+  struct ucred credentials;
+  socklen_t length = sizeof credentials;
+  int result = status(getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length));
+  return result < 0 ? result : (int64_t)credentials.uid;
+}
+
+int64_t martlet_peer_process(int descriptor) {
+  struct ucred credentials;
+  socklen_t length = sizeof credentials;
+  int result = status(getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length));
+  return result < 0 ? result : (int64_t)credentials.pid;
+}
+
 int martlet_set_no_delay(int descriptor, int on) { return set(descriptor, IPPROTO_TCP, TCP_NODELAY, on); }
 int martlet_set_reuse_address(int descriptor) { return set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1); }
 int martlet_set_ipv6_only(int descriptor, int on) { return set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, on); }
@@ -160,6 +175,16 @@ ssize_t martlet_receive_vector(int descriptor, struct iovec *parts, int count) {
 ssize_t martlet_send_file(int descriptor, int file, int64_t offset, size_t count) {
   off_t place = offset;
   return counted(sendfile(descriptor, file, &place, count));
+}
+
+ssize_t martlet_read_process(int64_t process, const struct iovec *local, int local_count, const struct iovec *remote,
+                             int remote_count) {
+  return counted(process_vm_readv((pid_t)process, local, (unsigned long)local_count, remote, (unsigned long)remote_count, 0));
+}
+
+int martlet_has_hung_up(int descriptor) {
+  struct pollfd state = {.fd = descriptor, .events = POLLRDHUP};
+  return poll(&state, 1, 0) != 0 && state.revents != 0;
 }
 
 typedef struct {

@@ -11,3 +11,12 @@ int martlet_open_unnamed(const char *directory) {
   return -1;
 #endif
 }
+
+int martlet_free_start(int descriptor, int64_t bytes) {
+#if defined(FALLOC_FL_PUNCH_HOLE) && defined(FALLOC_FL_KEEP_SIZE)
+  return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, bytes);
+#else
+  errno = EOPNOTSUPP;
+  return -1;
+#endif
+}

@@ -49,7 +49,11 @@ extension WorkerCore {
         if task.phase == .ready { readyTasks += 1 }
         if let problem = brokenInputs(UInt32(number)) { return "\(name) \(problem)" }
         if work[number] == nil { return "\(name) does not know what to do" }
-      case .executing, .suspended: if task.execution == TaskRecord.none { return "\(name) has no execution" }
+      case .executing, .suspended:
+        guard task.execution != TaskRecord.none else { return "\(name) has no execution" }
+        if executions[Int(task.execution)].isSuspended != (task.phase == .suspended) {
+          return "\(name) waits, or does not"
+        }
       }
       if task.phase == .unassigned, task.execution == TaskRecord.none, !task.isWanted, !task.isKept, !task.isPut,
         task.uses == 0,
@@ -126,6 +130,23 @@ extension WorkerCore {
       || blocking != running.count(where: { !$0.isSuspended && $0.isBlocking })
     {
       return "the executions are counted wrongly"
+    }
+    if sleepingThreads != running.count(where: { $0.holdsThread }) { return "the sleeping threads are counted wrongly" }
+    if running.contains(where: { !$0.isSuspended && ($0.isAwake || $0.holdsThread) }) { return "a body is half asleep" }
+    for (number, execution) in executions.enumerated() where execution.isAwake {
+      let heap = execution.isBlocking ? awakeBlockingBodies : awakeBodies
+      if !heap.holds(execution.priority, UInt32(number)) { return "a body is awake, and nobody knows" }
+      if execution.isBlocking ? blocking < settings.blockingTasks : computing < settings.threads {
+        return "a body is awake, and there is room for it"
+      }
+    }
+    if isRegistered {
+      for (number, execution) in executions.enumerated() where execution.slot != TaskRecord.none {
+        let isAssigned = tasks[Int(execution.slot)].phase != .unassigned
+        if isAssigned, execution.isSuspended != execution.isToldSuspended, !execution.isListed {
+          return "the scheduler will not hear whether body \(number) waits"
+        }
+      }
     }
     if chosen != TaskRecord.none, tasks[Int(chosen)].phase != .waiting || !tasks[Int(chosen)].isPinning {
       return "the chosen task does not wait"

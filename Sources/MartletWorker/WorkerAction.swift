@@ -48,6 +48,8 @@ package enum WorkerAction: Equatable, Sendable {
   case stopSending(RequesterID, request: UInt32)
   /// Run a body. Its inputs, in the order of its arguments, are in memory and stay there until it has ended.
   case run(ExecutionID, ComputeTask, inputs: [ValueID])
+  /// Let a body go on that said that it could: there is a thread's room for it. Before any body that is run after this.
+  case resume(ExecutionID)
   /// Nobody waits for this run any more: let the body know if it asks. Its end is still to be said.
   case cancelRunning(ExecutionID)
   /// The result of this run, which has just ended, is the value from now on.
@@ -74,6 +76,9 @@ package enum WorkerAction: Equatable, Sendable {
   case deliver(request: UInt32, CoordinationReply)
   /// A line for the log.
   case log(String)
+  /// All that this worker had is dropped: end the process, where a supervisor starts another one; else the connection is closed
+  /// by the scheduler, and made again.
+  case restart(reason: String)
   /// End the process: everything was handed over, or the scheduler does not want this worker.
   case stop(reason: String)
 }

@@ -17,6 +17,8 @@ package struct WorkerCore: Sendable {
   var isRegistered = false
   package internal(set) var isRetiring = false
   package internal(set) var isPaused = false
+  /// What the scheduler was told of that.
+  var isToldPaused = false
   var heartbeatNanoseconds: Int64 = 1_000_000_000
   var lastHeartbeat = Timestamp(nanoseconds: 0)
 
@@ -50,11 +52,18 @@ package struct WorkerCore: Sendable {
   package var ahead = 0
   var blocking = 0
   var suspended = 0
+  /// Suspended bodies that hold a thread, which sleeps.
+  var sleepingThreads = 0
+  /// Suspended bodies that could go on, by priority. An entry may be out of date.
+  var awakeBodies = Heap<UInt64>()
+  var awakeBlockingBodies = Heap<UInt64>()
 
   var peers: [PeerRecord] = []
   var freePeers: [UInt32] = []
   // Only looked up, never walked.
   var peerNumbers: [WorkerID: UInt32] = [:]
+  /// Peers with something in `pushes`.
+  var pushedTo: [UInt32] = []
   /// Entries in the queues of all peers.
   var queuedFetches = 0
   var lastRequest: UInt32 = 0
@@ -95,6 +104,8 @@ package struct WorkerCore: Sendable {
     var finished: [TaskEnd] = []
     var fetched: [TaskHandle] = []
     var dropped: [TaskHandle] = []
+    /// Bodies that were suspended or resumed, perhaps both.
+    var changed: [UInt32] = []
   }
 
   /// A worker without any results.
@@ -123,8 +134,8 @@ package struct WorkerCore: Sendable {
         &actions)
     case .taskFailed(let execution, let failure): failed(execution, failure, &actions)
     case .taskReturned(let execution): returned(execution, &actions)
-    case .taskSuspended(let execution): suspend(execution)
-    case .taskResumed(let execution): resume(execution)
+    case .taskSuspended(let execution, let holdsThread): suspend(execution, holdsThread: holdsThread)
+    case .taskAwake(let execution): awake(execution)
     case .spillEnded(let value, let outcome, let bytes): spillEnded(value, outcome, bytes, &actions)
     case .loadEnded(let value, let outcome): loadEnded(value, outcome, &actions)
     case .memory(let resident, let percent):
@@ -139,6 +150,8 @@ package struct WorkerCore: Sendable {
 
   /// Sends what was collected since the last flush.
   package mutating func flush(_ actions: inout [WorkerAction]) {
+    if !pushedTo.isEmpty { sendPushes(&actions) }
+    if !outbox.changed.isEmpty { tellSuspensions(&actions) }
     if !outbox.dropped.isEmpty { actions.append(.tellScheduler(.dropped(outbox.dropped))) }
     if !outbox.fetched.isEmpty { actions.append(.tellScheduler(.fetched(outbox.fetched))) }
     if !outbox.finished.isEmpty { actions.append(.tellScheduler(.finished(outbox.finished))) }
@@ -163,6 +176,16 @@ package struct WorkerCore: Sendable {
     helpOne(&actions)
     spill(&actions)
   }
+
+  /// Whether other workers wait for what a body gives.
+  package func isAwaited(_ execution: ExecutionID) -> Bool {
+    let number = Int(execution.rawValue)
+    guard number < executions.count, executions[number].slot != TaskRecord.none else { return false }
+    return !tasks[Int(executions[number].slot)].pushTo.isEmpty
+  }
+
+  /// Bodies that were begun and wait.
+  package var suspendedBodies: Int { suspended }
 
   /// How the worker is, for a heartbeat.
   package var metrics: WorkerMetrics {

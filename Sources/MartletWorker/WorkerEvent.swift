@@ -71,9 +71,11 @@ package enum WorkerEvent: Sendable {
   case taskFailed(ExecutionID, FailureRecord)
   /// A body that was to be run has not begun, and will not: its task is given back.
   case taskReturned(ExecutionID)
-  /// A body waits and holds no thread, or goes on.
-  case taskSuspended(ExecutionID)
-  case taskResumed(ExecutionID)
+  /// A body waits and computes nothing. `holdsThread`: its thread sleeps, and another one has taken its place; otherwise it
+  /// holds none.
+  case taskSuspended(ExecutionID, holdsThread: Bool)
+  /// What a suspended body waited for is there: it goes on once `resume` says so.
+  case taskAwake(ExecutionID)
   /// The value was written to a file of so many bytes, or could not be.
   case spillEnded(ValueID, FileOutcome, bytesOnDisk: Int64)
   /// The value was read from its file, or the file is damaged.

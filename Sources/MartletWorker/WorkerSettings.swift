@@ -6,6 +6,8 @@ package struct WorkerSettings: Sendable {
   package var blockingTasks = 64
   /// Bodies that are suspended at one time, before no other is begun.
   package var suspendedTasks = 4096
+  /// Those of them whose threads sleep.
+  package var sleepingThreads = 256
   /// Bytes of results that may be held; 0: no limit.
   package var memoryLimit: Int64 = 0
   /// Shares of the limit: results are spilled above the first; above the second no work is begun but one task, until less than

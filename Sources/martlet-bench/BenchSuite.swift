@@ -35,6 +35,7 @@ struct BenchOptions {
   var workers: Int?
   var tasks: Int?
   var faults: [Fault]?
+  var history: Int?
   /// Whether an order is written out.
   var printsOrder = false
 }

@@ -53,6 +53,7 @@ struct MartletBench {
       case "--workers": options.workers = try number(argument)
       case "--tasks": options.tasks = try number(argument)
       case "--faults": options.faults = try faults(rest.popFirst())
+      case "--history": options.history = try number(argument)
       case "--print-order": options.printsOrder = true
       case "--toy": options.isToy = true
       case "--threads": options.threads = try number(argument)

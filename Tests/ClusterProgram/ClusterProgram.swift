@@ -21,6 +21,11 @@ struct ClusterProgram {
 struct Cluster: MartletProgram {
   static func register() throws {
     try TaskFunctions.register(Slow.self, Plus.self, End.self, Allocate.self)
+    try TaskFunctions.register(
+      HalvedSum.self, AsyncHalvedSum.self, Fibonacci.self, WaitForEvent.self, AsyncWaitForEvent.self, Answer.self,
+      Ask.self, BeInside.self, Nap.self, AskInVain.self, Refuse.self, AskForNever.self)
+    try TaskFunctions.register(
+      Slow.self, Plus.self, End.self, Allocate.self, Numbers.self, Mix.self, LimitFiles.self)
   }
 
   /// Modes of an owner of a cluster, in a process that tests can end in any way.

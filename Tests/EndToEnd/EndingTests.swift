@@ -61,6 +61,6 @@ import Testing
 
   /// Signals are received from before the first byte on.
   private func waitForWriting(_ command: Command) {
-    while let bytes = command.writtenBytes, bytes == 0 { sched_yield() }
+    while let bytes = command.writtenBytes, bytes == 0 { usleep(200) }
   }
 }

@@ -127,7 +127,7 @@ private struct Unwilling: Codable, PortableValue {
 
 @Suite struct CodableTests {
   @Test func `codable values come back`() throws {
-    for seed in 0..<200 as Range<UInt64> {
+    for seed in sampled(0..<200 as Range<UInt64>) {
       var random = SeededGenerator(seed: seed)
       let drawing = Drawing.random(&random)
       let bytes = try drawing.checkedPortableBytes()
@@ -146,7 +146,7 @@ private struct Unwilling: Codable, PortableValue {
   }
 
   @Test func `equal values have equal bytes, however their dictionaries were made`() throws {
-    for seed in 0..<50 as Range<UInt64> {
+    for seed in sampled(0..<50 as Range<UInt64>) {
       var random = SeededGenerator(seed: seed)
       var one = Drawing.random(&random)
       one.colors = [.red: [], .green: []]

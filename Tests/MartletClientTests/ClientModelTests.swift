@@ -40,6 +40,9 @@ import Testing
     var nextSubmission: UInt32 = 1
     var nextRequest: UInt32 = 1
     var gathers: [RequestID: [Int]] = [:]
+    var published: [RequestID] = []
+    var puts: [RequestID] = []
+    var takes: [RequestID] = []
 
     /// Sends a graph of some jobs with all that they need, or with futures in its place.
     mutating func submit() throws {
@@ -134,7 +137,7 @@ import Testing
       guard !live.isEmpty, !random.chance(35) else { return try submit() }
       let job = random.pick(live)
       let future = handles[job]!.future
-      switch random.below(8) {
+      switch random.below(9) {
       case 0, 1:
         // Data cannot be computed again by the scheduler: the program keeps it.
         if session.jobs[job].isData { return }
@@ -167,11 +170,83 @@ import Testing
           session.failures[future] = nil
           cancelled.remove(job)
         }
+      case 7: try share(future)
       default:
         if session.values[future] != nil, !session.jobs[job].isSignal {
           session.values[future] = nil
           try session.hand(.valueDropped(future))
         }
+      }
+    }
+
+    /// Publishes a result or puts it into a queue, or looks for published ones or takes one; often nobody waits for the answer.
+    private mutating func share(_ future: FutureID) throws {
+      let name = random.pick(Program.names)
+      let timeout: Int64 = random.pick([0, 200, .max])
+      let id: RequestID
+      switch random.below(5) {
+      case 0:
+        published.append(try request(.publish(name: name, [future], overwrites: true)))
+        return
+      case 1: id = try request(.subscribe(name: name))
+      case 2:
+        let put = CoordinationRequest.put(
+          queue: name, value: .bytes(type: "", []), limit: 0, timeoutNanoseconds: timeout)
+        puts.append(try request(.coordinate(put, future: future)))
+        return
+      default:
+        id = try request(.coordinate(.take(queue: name, timeoutNanoseconds: timeout), future: nil))
+        takes.append(id)
+      }
+      guard random.chance(60) else { return }
+      for _ in 0..<random.below(20) { _ = try session.step() }
+      try session.hand(.abandon(id))
+    }
+
+    /// How many futures were put into queues, and how many were taken.
+    var putCount: Int { puts.count { session.answers[$0] == .done } }
+    var takenCount: Int {
+      takes.count { if case .future? = session.answers[$0] { true } else { false } }
+    }
+
+    private static let names = ["m", "n"]
+
+    @discardableResult
+    private mutating func request(_ request: ClientRequest) throws -> RequestID {
+      let id = RequestID(rawValue: nextRequest)
+      nextRequest += 1
+      try session.hand(.request(id, request))
+      return id
+    }
+
+    /// Takes back what was shared.
+    mutating func unshare() throws {
+      for id in takes where session.answers[id] == nil { try session.hand(.abandon(id)) }
+      // What was given to nobody goes back first.
+      while (puts + published).contains(where: { session.answers[$0] == nil }) || session.client.hasAbandoned {
+        if try !session.step() { try session.tick() }
+      }
+      for name in Program.names {
+        // The connection may break meanwhile: then it is not known what came of it.
+        while true {
+          if case .denied(let reason) = try answer(.unpublish(name: name)), reason.hasPrefix("nothing is published") {
+            break
+          }
+        }
+        while try answer(.coordinate(.take(queue: name, timeoutNanoseconds: 0), future: nil), isTake: true) != .timedOut
+        {}
+      }
+    }
+
+    private mutating func answer(_ body: ClientRequest, isTake: Bool = false) throws -> ClientAnswer {
+      let id = try request(body)
+      if isTake { takes.append(id) }
+      var steps = 0
+      while true {
+        if let answer = session.answers[id] { return answer }
+        steps += 1
+        if steps > 30_000 { throw Broken(description: "no answer: \(body)") }
+        if try !session.step() { try session.tick() }
       }
     }
 
@@ -207,6 +282,10 @@ import Testing
     try finish(&program)
     try check(program)
     // Nobody wants anything any more: nothing is left.
+    try program.unshare()
+    if !faults.cuts, !faults.restarts, program.putCount != program.takenCount {
+      throw Broken(description: "\(program.putCount) were put into queues, \(program.takenCount) taken")
+    }
     for job in program.handles.keys.sorted() {
       while program.handles[job] != nil { try program.release(job) }
     }
@@ -244,7 +323,11 @@ import Testing
         }
         throw Broken(description: "no end: \(records.first ?? "a gather is not answered")")
       }
-      if try !program.session.step() || steps % 50 == 0 { try program.session.tick() }
+      if try !program.session.step() || steps % 50 == 0 {
+        try program.session.tick()
+        // What was cancelled may be computed after all: it was published, and an answer that names it has come.
+        for job in program.handles.keys.sorted() { try program.session.hand(.want(program.handles[job]!.future)) }
+      }
     }
   }
 
@@ -274,7 +357,7 @@ import Testing
   }
 
   private func runAll(_ seeds: Range<UInt64>, _ faults: Faults) {
-    for seed in seeds {
+    for seed in sampled(seeds) {
       do { try run(seed: seed, faults) } catch {
         Issue.record(Comment(rawValue: "seed \(seed): \(error)"))
       }
@@ -286,4 +369,11 @@ import Testing
   @Test func `workers die, and connections to them break`() { runAll(2000..<2150, Faults(crashes: true)) }
   @Test func `schedulers are replaced`() { runAll(3000..<3150, Faults(restarts: true)) }
   @Test func `everything breaks`() { runAll(4400..<4700, Faults(cuts: true, restarts: true, crashes: true)) }
+}
+
+extension ClientCore {
+  /// Whether something is still to be answered that nobody waits for.
+  fileprivate var hasAbandoned: Bool {
+    wireUses.values.contains { if case .abandoned = $0 { true } else { false } }
+  }
 }

@@ -43,6 +43,8 @@ struct ModelSession: ~Copyable {
     var holders: [TaskHandle: [PeerRef]] = [:]
     /// The run whose result those have.
     var heldRuns: [TaskHandle: RunID] = [:]
+    /// What was said of inputs that were expected.
+    var known: [TaskHandle: InputRef] = [:]
     /// The client's connection to it.
     var connection = 0
     var isConnected = false
@@ -74,6 +76,8 @@ struct ModelSession: ~Copyable {
   var submitted: [SubmissionID: [FutureID]] = [:]
   var refused: [SubmissionID: FailureRecord] = [:]
   var answers: [RequestID: ClientAnswer] = [:]
+  /// Futures that an answer has given; they are released at once.
+  private var granted: [FutureID] = []
   var valueFailures = 0
   var lostReason: String?
   var progressCount = 0
@@ -219,6 +223,7 @@ struct ModelSession: ~Copyable {
     if random.chance(70) || queue.isEmpty { client.flush(&actions) }
     if let broken = client.brokenInvariant() { throw Broken(description: "client, after \(event): \(broken)") }
     try carryOut(actions)
+    while let future = granted.popLast() { try hand(.release(future)) }
   }
 
   private mutating func carryOut(_ actions: [ClientAction]) throws {
@@ -261,8 +266,10 @@ struct ModelSession: ~Copyable {
       case .answered(let id, let answer):
         if case .gathered = answer, case .gathered? = answers[id] { throw Broken(description: "answered twice") }
         answers[id] = answer
+        if case .futures(let list) = answer { granted += list }
+        if case .future(let future) = answer { granted.append(future) }
       case .sessionLost(let reason): lostReason = reason
-      case .discard, .leaseLost, .log: break
+      case .discard, .leaseLost, .log, .advanced, .restarted, .stranded: break
       }
     }
   }
@@ -393,12 +400,20 @@ struct ModelSession: ~Copyable {
     case .holders(let task, let peers, let run):
       workers[worker].holders[task] = peers
       workers[worker].heldRuns[task] = run
-    case .refused, .peerLost, .retired, .named, .coordinated, .heartbeat, .goodbye: break
+    case .inputs(let inputs):
+      for input in inputs where input.delivery != .expected { workers[worker].known[input.task] = input }
+    // Nothing depends on a push.
+    case .refused, .peerLost, .retired, .named, .coordinated, .heartbeat, .goodbye, .restart, .push: break
     }
     begin(worker)
   }
 
-  private mutating func obtain(_ input: InputRef, _ worker: Int) -> UInt64? {
+  private mutating func obtain(_ said: InputRef, _ worker: Int) -> UInt64? {
+    var input = said
+    // A handle may mean another task to another scheduler.
+    if said.delivery == .expected, let known = workers[worker].known[said.task], known.digest == said.digest {
+      input = known
+    }
     if let value = workers[worker].values[input.task] { return value }
     if let bytes = input.inline { return Self.value(bytes) }
     for peer in workers[worker].holders[input.task] ?? input.holders {
@@ -414,6 +429,8 @@ struct ModelSession: ~Copyable {
 
   private mutating func begin(_ worker: Int) {
     var waiting: [ComputeTask] = []
+    // What is expected is said when it has come; for everything else it is asked again.
+    var asks = false
     let tasks = workers[worker].queue.sorted { ($0.priority, $0.task.slot) < ($1.priority, $1.task.slot) }
     workers[worker].queue = []
     for task in tasks {
@@ -423,7 +440,8 @@ struct ModelSession: ~Copyable {
       }
       let absent = task.inputs.filter { obtain($0, worker) == nil }
       guard absent.isEmpty else {
-        for input in absent {
+        for input in absent where input.delivery != .expected || workers[worker].known[input.task] != nil {
+          asks = true
           let from = (workers[worker].holders[input.task] ?? input.holders).first?.worker ?? WorkerID(rawValue: 0)
           workers[worker].holders[input.task] = nil
           say(worker, .missing(input.task, from: from, run: workers[worker].heldRuns[input.task] ?? input.run))
@@ -435,7 +453,7 @@ struct ModelSession: ~Copyable {
       send(.ends(worker: worker, task.task, task.run, epoch: epoch), order: nil, within: 200)
     }
     workers[worker].queue += waiting
-    if !waiting.isEmpty, workers[worker].running.isEmpty {
+    if asks, workers[worker].running.isEmpty {
       send(.toWorker(worker, .heartbeat, epoch: epoch), order: nil, within: 400)
     }
   }

@@ -18,6 +18,8 @@ final class BodyWorker: ScriptedPeer, @unchecked Sendable {
   /// Waits with tasks of this label until it is told.
   let heldBack = Shared<[ComputeTask]>([])
   private let slowLabel: String?
+  /// Tasks that were given out ahead of their inputs.
+  private var waiting: [ComputeTask] = []
 
   init(_ name: String, _ registry: TaskFunctionRegistry, slowLabel: String? = nil) {
     self.name = name
@@ -41,10 +43,16 @@ final class BodyWorker: ScriptedPeer, @unchecked Sendable {
       switch message {
       case .compute(let tasks):
         for task in tasks {
-          if task.label == slowLabel { heldBack.with { $0.append(task) } } else { finish(task, session) }
+          if task.label == slowLabel { heldBack.with { $0.append(task) } } else { waiting.append(task) }
         }
+        finishWaiting(session)
+      case .inputs(let inputs):
+        for input in inputs { if let bytes = input.inline { held.with { $0[input.task] = (input.type, bytes) } } }
+        finishWaiting(session)
       case .release(let tasks): held.with { held in for task in tasks { held[task] = nil } }
-      case .cancel(let list): cancelled.with { $0 += list.count }
+      case .cancel(let list):
+        cancelled.with { $0 += list.count }
+        waiting.removeAll { list.contains(TaskRun(task: $0.task, run: $0.run)) }
       default: break
       }
     }
@@ -58,7 +66,17 @@ final class BodyWorker: ScriptedPeer, @unchecked Sendable {
         defer { tasks = [] }
         return tasks
       }
-      for task in tasks { finish(task, session) }
+      waiting += tasks
+      finishWaiting(session)
+    }
+  }
+
+  /// Computes what has its inputs, which may let others have theirs.
+  private func finishWaiting(_ session: Session) {
+    while let place = waiting.firstIndex(where: { task in
+      task.inputs.allSatisfy { $0.inline != nil || held.now[$0.task] != nil }
+    }) {
+      finish(waiting.remove(at: place), session)
     }
   }
 

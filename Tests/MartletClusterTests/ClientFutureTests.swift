@@ -110,6 +110,27 @@ extension ClusterTests {
       }
     }
 
+    @Test func `of tasks that are joined on their way, one that cannot be taken fails alone`() async throws {
+      try await asideAlone {
+        let fixture = try ClientFixture(slowLabel: "slow")
+        defer { fixture.end() }
+        let client = try fixture.client()
+        let slow = try client.submit(delayed(Sum(constant: 5), on: []).named("slow"))
+        #expect(eventually { fixture.taskCount == 1 })
+        // The loop is busy meanwhile, as it is when submitting is faster.
+        let goOn = ThreadWaiter()
+        client.link.shell.loop.execute { goOn.wait() }
+        slow.cancel()
+        let bad = try client.submit(Sum(constant: 1), slow)
+        let good = try (0..<10).map { try client.submit(delayed(Sum(constant: 100 + $0), on: [])) }
+        goOn.set()
+        #expect(throws: CancellationError.self) { _ = try bad.result(timeout: .seconds(60)) }
+        #expect(try client.gather(good) == Array(100..<110))
+        client.close()
+        fixture.expectNothingLeft()
+      }
+    }
+
     @Test func `what is cancelled is not computed, and can be tried again`() async throws {
       try await asideAlone {
         let fixture = try ClientFixture(workers: 1, slowLabel: "slow")
@@ -125,7 +146,7 @@ extension ClusterTests {
         #expect(throws: CancellationError.self) { _ = try after.result() }
         #expect(after.state == .cancelled && slow.state == .waiting)
         after.retry()
-        #expect(eventually { after.state == .waiting })
+        #expect(after.state == .waiting)
         fixture.workers[0].goOn()
         #expect(try after.result() == 6)
         client.close()
@@ -220,6 +241,32 @@ extension ClusterTests {
         try three.unpublish("first three")
         #expect(throws: ClusterError.self) { try three.unpublish("first three") }
         three.close()
+        fixture.expectNothingLeft()
+      }
+    }
+
+    @Test func `futures of another client are refused clearly, and not touched`() async throws {
+      try await asideAlone {
+        let fixture = try ClientFixture(slowLabel: "slow")
+        defer { fixture.end() }
+        let (one, two) = (try fixture.client(), try fixture.client())
+        let future = try one.submit(delayed(Sum(constant: 3), on: []))
+        let uses: [() throws -> Void] = [
+          { _ = try two.gather([future]) }, { try two.publish([future], as: "n") }, { _ = try two.whoHas([future]) },
+          { try two.replicate([future], copies: 2) }, { _ = try two.rebalance([future]) },
+          { _ = try two.queue("q", of: Int.self).put(future) }, { try two.variable("v", of: Int.self).set(future) },
+        ]
+        for use in uses {
+          let error = #expect(throws: ClusterError.self) { try use() }
+          #expect(error?.code == .denied && error?.message.contains("another client") == true)
+        }
+        #expect(try future.result(timeout: .seconds(60)) == 3)
+        // Cancelling reaches each at its own client.
+        let slow = try [one, two].map { try $0.submit(delayed(Sum(constant: 8), on: []).named("slow")) }
+        CompletedClusterFutures(slow).cancelAll()
+        #expect(eventually { slow.allSatisfy { $0.state == .cancelled } })
+        two.close()
+        one.close()
         fixture.expectNothingLeft()
       }
     }

@@ -144,7 +144,7 @@ final class RealCluster: Sendable {
     var registry = try testRegistry()
     try registry.register(Ramp.self)
     self.registry = registry
-    scheduler = try TestScheduler()
+    scheduler = try TestScheduler { $0.core.strandedNanoseconds = 1_000_000_000 }
     let port = scheduler.port
     workers = try (0..<count).map { number in
       var settings = WorkerServerSettings(scheduler: "127.0.0.1:\(port)")
@@ -157,9 +157,10 @@ final class RealCluster: Sendable {
     #expect(eventually { self.scheduler.inspect { $0.core.livingWorkers.count } == count })
   }
 
-  func client() throws -> Client {
+  func client(_ adjust: (inout ClientOptions) -> Void = { _ in }) throws -> Client {
     var options = ClientOptions()
     options.registry = registry
+    adjust(&options)
     return try Client("127.0.0.1:\(scheduler.port)", options: options)
   }
 

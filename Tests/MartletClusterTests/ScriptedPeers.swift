@@ -77,6 +77,8 @@ final class ScriptedWorker: ScriptedPeer, @unchecked Sendable {
   var diesAt = Int.max
   /// What it holds.
   private var values: [TaskHandle: Int] = [:]
+  /// Tasks that were given out ahead of their inputs.
+  private var waiting: [ComputeTask] = []
 
   init(_ name: String) { self.name = name }
 
@@ -93,8 +95,19 @@ final class ScriptedWorker: ScriptedPeer, @unchecked Sendable {
   override func received(_ session: Session, head: [UInt8]) throws(ByteError) {
     for message in try MessageBatch<SchedulerToWorker>.messages(in: head) {
       heard.with { $0.append(message) }
-      guard case .compute(let tasks) = message else { continue }
-      for task in tasks {
+      switch message {
+      case .compute(let tasks): waiting += tasks
+      case .inputs(let inputs):
+        for input in inputs {
+          if let bytes = input.inline { values[input.task] = try Int(portableBytes: bytes) }
+        }
+      case .cancel(let list): waiting.removeAll { list.contains(TaskRun(task: $0.task, run: $0.run)) }
+      default: continue
+      }
+      while let place = waiting.firstIndex(where: { task in
+        task.inputs.allSatisfy { $0.inline != nil || values[$0.task] != nil }
+      }) {
+        let task = waiting.remove(at: place)
         let run = runs.with { number in
           number += 1
           return number

@@ -16,13 +16,23 @@ final class TestCluster {
   private(set) var workers: [TestWorker] = []
   let client: GraphClient
   let directory: String
+  private let secret: String
 
-  init(_ adjust: (inout SchedulerServerSettings) -> Void = { _ in }) throws {
-    scheduler = try TestScheduler(adjust)
-    registry = try workerRegistry()
-    client = GraphClient(registry)
+  init(
+    secret: String = "", _ adjust: (inout SchedulerServerSettings) -> Void = { _ in },
+    registering: (inout TaskFunctionRegistry) throws -> Void = { _ in }
+  ) throws {
+    self.secret = secret
+    scheduler = try TestScheduler {
+      $0.secret = Array(secret.utf8)
+      adjust(&$0)
+    }
+    var registry = try workerRegistry()
+    try registering(&registry)
+    self.registry = registry
+    client = GraphClient(registry, secret: secret)
     directory = "/tmp/martlet-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try client.connect(to: scheduler, ScriptedPeer.settings(.client))
+    try client.connect(to: scheduler, ScriptedPeer.settings(.client, secret: secret))
     let client = client
     let isThere = eventually { client.agreement.now != nil }
     #expect(isThere)
@@ -31,7 +41,11 @@ final class TestCluster {
   /// Adds a worker, and waits until it is taken in.
   @discardableResult
   func add(_ name: String, _ adjust: (inout WorkerServerSettings) -> Void = { _ in }) throws -> TestWorker {
-    let worker = try TestWorker(name, port: scheduler.port, registry, directory: directory, adjust)
+    let secret = secret
+    let worker = try TestWorker(name, port: scheduler.port, registry, directory: directory) {
+      $0.secret = Array(secret.utf8)
+      adjust(&$0)
+    }
     workers.append(worker)
     #expect(eventually { worker.hasLine("the scheduler has taken this worker in") }, "\(worker.lines.now)")
     return worker
@@ -109,7 +123,12 @@ final class GraphClient: ScriptedPeer, @unchecked Sendable {
   private var graphs: UInt32 = 0
   private var fetchers: [String: Fetcher] = [:]
 
-  init(_ registry: TaskFunctionRegistry) { self.registry = registry }
+  let secret: String
+
+  init(_ registry: TaskFunctionRegistry, secret: String = "") {
+    self.registry = registry
+    self.secret = secret
+  }
 
   /// What a graph was submitted as.
   struct Sent {
@@ -190,12 +209,12 @@ final class Fetcher: SessionOwner, @unchecked Sendable {
 
   convenience init(_ address: String, _ client: GraphClient) throws {
     let loop = try #require(client.session.now?.loop)
-    try self.init(address, on: loop)
+    try self.init(address, on: loop, secret: client.secret)
   }
 
-  init(_ address: String, on loop: EventLoop) throws {
+  init(_ address: String, on loop: EventLoop, secret: String = "") throws {
     let place = try #require(HostAndPort(address))
-    var settings = ScriptedPeer.settings(.client)
+    var settings = ScriptedPeer.settings(.client, secret: secret)
     settings.accepted = [.worker]
     settings.bodyLimit = 1 << 30
     let session = try Session.connect(host: place.host, port: place.port, on: loop, settings: settings, owner: self)
@@ -212,8 +231,7 @@ final class Fetcher: SessionOwner, @unchecked Sendable {
         try? session.send(message)
         return
       }
-      let bytes = EncodedBytes(body)
-      _ = try? session.send(message, body: bytes.raw, keeping: bytes)
+      _ = try? session.send(message, body: WrittenBytes(body))
     }
   }
 
@@ -243,7 +261,9 @@ final class Fetcher: SessionOwner, @unchecked Sendable {
   }
 
   func room(_ session: Session, head: [UInt8], byteCount: Int) throws(ByteError) -> UnsafeMutableRawBufferPointer? {
-    guard case .data(_, let task, _, _) = try PeerReply(portableBytes: head) else { return nil }
+    guard case .data(_, let task, _, _) = try DataHead<PeerReply>(head, byteCount: byteCount).message else {
+      return nil
+    }
     self.task = task
     buffer?.deallocate()
     buffer = .allocate(byteCount: byteCount, alignment: 16)

@@ -53,6 +53,66 @@ import Testing
     #expect(problem("h", "--thread", "2")?.contains("did you mean --threads?") == true)
   }
 
+  @Test func `the scheduler's address may stand in a file`() throws {
+    #expect(try WorkerProgram.request(["--scheduler-file", "s"]).schedulerFile == "s")
+    #expect(problem("h", "--scheduler-file", "s")?.contains("'h' and --scheduler-file both name a scheduler") == true)
+    let directory = try ClusterDirectory(in: nil)
+    defer { directory.remove() }
+    let path = "\(directory.path)/ready"
+    #expect(PlaceFiles.address(in: path, within: .zero) == nil)
+    let file = try ReadyFile(path, lines: ["tcp://a:1", "http://a:2"])
+    #expect(PlaceFiles.address(in: path, within: .zero) == "tcp://a:1")
+    var looks = 0
+    let address = PlaceFiles.address(in: path + ".none", within: .seconds(3600)) {
+      looks += 1
+      return looks > 1
+    }
+    #expect(address == nil && looks == 2)
+    file.remove()
+    #expect(PlaceFiles.address(in: path, within: .zero) == nil)
+  }
+
+  @Test func `a lifetime is staggered, and needs somebody to start the worker again`() throws {
+    #expect(try WorkerProgram.request(["h"]).lifetime == nil)
+    #expect(try WorkerProgram.request(["h", "--lifetime", "2h"]).lifetime == .seconds(7200))
+    var seen: Set<Duration> = []
+    for _ in 0..<20 {
+      let words = ["h", "--lifetime", "100s", "--lifetime-stagger", "10s", "--lifetime-restart"]
+      let lifetime = try #require(try WorkerProgram.request(words).lifetime)
+      #expect(lifetime >= .seconds(90) && lifetime <= .seconds(110))
+      seen.insert(lifetime)
+    }
+    #expect(seen.count > 1)
+    #expect(problem("h", "--lifetime-restart")?.contains("--lifetime-restart has no lifetime") == true)
+    #expect(problem("h", "--lifetime", "5s", "--lifetime-stagger", "5s")?.contains("is not less than") == true)
+    #expect(WorkerProgram.run(["h", "--lifetime", "5s", "--lifetime-restart", "--no-supervisor"]) == 2)
+  }
+
+  @Test func `several workers share the processors, and each has a name and files of its own`() throws {
+    let words = ["h", "--workers", "3", "--name", "ann", "--ready-file", "r", "--threads=2", "--insecure"]
+    #expect(
+      try WorkerProgram.request(words).family == [
+        ["--threads=2", "--name=ann-0", "--ready-file=r-0", "--insecure", "--", "h"],
+        ["--threads=2", "--name=ann-1", "--ready-file=r-1", "--insecure", "--", "h"],
+        ["--threads=2", "--name=ann-2", "--ready-file=r-2", "--insecure", "--", "h"],
+      ])
+    for line in try WorkerProgram.request(words).family { #expect(try WorkerProgram.request(line).family.isEmpty) }
+    #expect(try WorkerProgram.request(["h", "--workers", "1"]).family.isEmpty)
+    #expect(problem("h", "--workers", "2", "--port", "8790")?.contains("cannot be that of 2 workers") == true)
+    #expect(problem("h", "--workers", "0")?.contains("--workers takes a whole number from 1") == true)
+  }
+
+  @Test func `memory may be a share of the machine's`() throws {
+    let half = try WorkerProgram.request(["h", "--memory-limit", "0.5"]).settings.memoryLimit
+    let quarter = try WorkerProgram.request(["h", "--memory-limit", "0.25"]).settings.memoryLimit
+    #expect(quarter > 1 << 20 && abs(half - 2 * quarter) <= 1)
+    #expect(try WorkerProgram.request(["h", "--memory-limit", "0.5GiB"]).settings.memoryLimit == 1 << 29)
+    #expect(try WorkerProgram.request(["h", "--memory-limit", ".5"]).settings.memoryLimit == half)
+    #expect(try WorkerProgram.request(["h", "--memory-limit", ".5GiB"]).settings.memoryLimit == 1 << 29)
+    #expect(problem("h", "--memory-limit", "1.0")?.contains("takes whole bytes, not '1.0'") == true)
+    #expect(problem("h", "--memory-limit", "0.0001b")?.contains("takes a size") == true)
+  }
+
   @Test func `the help names every option and every exit status`() {
     for spec in WorkerProgram.specs { #expect(WorkerProgram.helpPage.contains("--\(spec.name)")) }
     for line in WorkerProgram.helpPage.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }

@@ -108,6 +108,94 @@ extension ClusterTests {
       }
     }
 
+    @Test func `a value is spilled and read back without a second copy, and sent without any`() async throws {
+      try await asideAlone {
+        let directory = "/tmp/martlet-test-file-\(getpid())"
+        mkdir(directory, 0o700)
+        defer { rmdir(directory) }
+        let type = PortableValueTypeOf<Survey>()
+        var slot = Slot()
+        slot.fill(Survey(2_000_000))
+        defer { slot.clear() }
+        let path = directory + "/1"
+        defer { unlink(path) }
+        let writing = HeapWatch()
+        let written = try type.writtenBytes(of: slot)
+        #expect(written.byteCount > 26_000_000)
+        let length = try SpillFile.write(written, to: path)
+        // The dictionary has no order, so its parts are put in one: a copy of one of the arrays.
+        #expect(writing.end() < 24 << 20)
+        var status = stat()
+        #expect(stat(path, &status) == 0 && Int64(status.st_size) == length)
+        let checking = HeapWatch()
+        let file = try SpillFile(path)
+        try file.check()
+        #expect(checking.end() < 2 << 20)
+        #expect(file.byteCount == written.byteCount)
+        let reading = HeapWatch()
+        let landed = try file.read()
+        #expect(reading.end() < written.byteCount + 2 << 20)
+        #expect(landed.bytes == written.bytes)
+        var read = try type.slot(of: landed)
+        defer { read.clear() }
+        #expect(read.value(as: Survey.self) == Survey(2_000_000))
+      }
+    }
+
+    @Test func `a file that was changed anywhere is not read`() throws {
+      let path = "/tmp/martlet-test-damage-\(getpid())"
+      defer { unlink(path) }
+      var slot = Slot()
+      slot.fill(Survey(20_000))
+      defer { slot.clear() }
+      let written = try PortableValueTypeOf<Survey>().writtenBytes(of: slot)
+      let length = try SpillFile.write(written, to: path)
+      let whole = contents(path)
+      #expect(whole.count == Int(length))
+      #expect(try SpillFile(path).read().bytes == written.bytes)
+      func isRefused(_ bytes: [UInt8]) -> Bool {
+        let file = open(path, O_WRONLY | O_TRUNC)
+        var at = 0
+        while at < bytes.count { at += bytes.withUnsafeBytes { write(file, $0.baseAddress! + at, bytes.count - at) } }
+        close(file)
+        do throws(SpillFiles.Failure) {
+          _ = try SpillFile(path).read()
+          return false
+        } catch {
+          return error.description.contains("is damaged")
+        }
+      }
+      var random = SeededGenerator(seed: 8)
+      for round in 0..<200 {
+        var damaged = whole
+        // The head and the segments most of all.
+        let place = random.below(round < 120 ? 60 : whole.count)
+        damaged[place] ^= 1 << UInt8(random.below(8))
+        #expect(isRefused(damaged), "byte \(place)")
+      }
+      for count in [0, 1, 31, 32, 33, 40, whole.count - 1] { #expect(isRefused(Array(whole[..<count])), "\(count)") }
+      #expect(isRefused(whole + [0]))
+      #expect(!isRefused(whole))
+    }
+
+    @Test func `the checksum is the same in any pieces`() {
+      var random = SeededGenerator(seed: 5)
+      for length in Array(0..<100) + [1000, 4096, 10_000] {
+        let bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        let whole = bytes.withUnsafeBytes { SpillChecksum.of($0) }
+        for _ in 0..<5 {
+          var sum = SpillChecksum()
+          var at = 0
+          while at < length {
+            let count = min(length - at, random.below(random.chance(50) ? 8 : 200))
+            bytes[at..<(at + count)].withUnsafeBytes { sum.add($0) }
+            at += count
+          }
+          #expect(sum.value == whole, "length \(length)")
+        }
+      }
+    }
+
     @Test func `directories of dead workers are removed by the next one, those of living ones stay`() throws {
       let parent = "/tmp/martlet-test-stale-\(getpid())"
       defer { rmdir(parent) }
@@ -124,6 +212,18 @@ extension ClusterTests {
       living.remove()
       other.remove()
       #expect(stat(living.path, &status) != 0)
+    }
+
+    private func contents(_ path: String) -> [UInt8] {
+      let file = open(path, O_RDONLY)
+      defer { close(file) }
+      var bytes: [UInt8] = []
+      var block = [UInt8](repeating: 0, count: 65_536)
+      while true {
+        let got = read(file, &block, block.count)
+        if got <= 0 { return bytes }
+        bytes.append(contentsOf: block[..<got])
+      }
     }
 
     @Test func `the checksum is XXH64`() {

@@ -19,7 +19,7 @@ import Testing
     return events.sorted { $0.nanoseconds < $1.nanoseconds }.map(\.task)
   }
 
-  @Test(arguments: 0..<60 as Range<UInt64>)
+  @Test(arguments: sampled(0..<60 as Range<UInt64>))
   func `a pool of one thread keeps to the static order, as the serial executor does`(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let shape = RandomGraph(seed: seed, tasks: 100, fanIn: 3)
@@ -32,7 +32,7 @@ import Testing
     #expect(pool == order.filter { needed.isNeeded[$0.index] }, "seed \(seed)")
   }
 
-  @Test(arguments: 0..<40 as Range<UInt64>)
+  @Test(arguments: sampled(0..<40 as Range<UInt64>))
   func `its peak of live results is that of the order`(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let live = LiveCount()
@@ -61,13 +61,15 @@ import Testing
     }
     let sinks = nodes.filter { graph.dependents(of: $0.id).isEmpty }
     for executor in [SerialExecutor(), ThreadPoolExecutor(threads: 1)] as [any Executor] {
+      // The thread that has run the graph before may still hold its results.
+      while live.now.load(ordering: .relaxed) > 0 { try await _Concurrency.Task.sleep(for: .microseconds(200)) }
       live.most.store(0, ordering: .relaxed)
       _ = try await executor.aside(graph, outputs: sinks)
       #expect(live.most.load(ordering: .relaxed) == peak, "seed \(seed)")
     }
   }
 
-  @Test(arguments: 0..<20 as Range<UInt64>)
+  @Test(arguments: sampled(0..<20 as Range<UInt64>))
   func `with resources and budgets too, one thread keeps to the order as long as nothing waits`(
     seed: UInt64
   ) async throws {

@@ -142,7 +142,7 @@ private struct RandomEnding {
 @Suite struct RandomEndTests {
   static let executors: [any Executor] = [SerialExecutor()] + RunTests.pools
 
-  @Test(arguments: 0..<24 as Range<UInt64>)
+  @Test(arguments: sampled(0..<24 as Range<UInt64>))
   func `wherever a run fails or is cancelled, it ends, nothing runs on, and no result is left`(part: UInt64)
     async throws
   {
@@ -171,7 +171,7 @@ private struct RandomEnding {
     }
   }
 
-  @Test(arguments: 1000..<1012 as Range<UInt64>)
+  @Test(arguments: sampled(1000..<1012 as Range<UInt64>))
   func `cancelling the Swift task that computes ends the run at any moment`(part: UInt64) async throws {
     for seed in (part * 10)..<(part * 10 + 10) {
       for (place, executor) in RandomEndTests.executors.enumerated() {

@@ -82,7 +82,7 @@ final class Counted: Sendable, MemorySized {
 
 /// Waits for other threads, and lets them have the processor.
 func wait(until condition: () -> Bool) {
-  while !condition() { sched_yield() }
+  while !condition() { usleep(50) }
 }
 
 /// Something that a task throws.

@@ -69,7 +69,7 @@ import Testing
     #expect(try await ThreadPoolExecutor(threads: 1).aside(builder.build(), output: sum) == 1001)
   }
 
-  @Test(arguments: 0..<20 as Range<UInt64>)
+  @Test(arguments: sampled(0..<20 as Range<UInt64>))
   func `blocking tasks anywhere in a graph give the results of a plain loop`(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     var builder = GraphBuilder()
@@ -312,7 +312,7 @@ import Testing
 @Suite struct ResourceTests {
   static let executors: [any Executor] = [SerialExecutor()] + RunTests.pools
 
-  @Test(arguments: 0..<20 as Range<UInt64>)
+  @Test(arguments: sampled(0..<20 as Range<UInt64>))
   func `tasks never occupy more than there is`(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let amounts = ["gpu": Int.random(in: 1...3, using: &random), "disk": Int.random(in: 1...4, using: &random)]
@@ -347,6 +347,37 @@ import Testing
       for (name, amount) in amounts {
         #expect(used[name]!.most.load(ordering: .relaxed) <= amount, "seed \(seed)")
       }
+    }
+  }
+
+  @Test func `memory is a resource without being named: the budget, or what the machine has`() async throws {
+    let options = RunOptions(memoryBudgetBytes: 1000)
+    for executor in ResourceTests.executors {
+      let inside = LiveCount()
+      var builder = GraphBuilder()
+      let nodes = (0..<40).map { index in
+        let needs = TaskTraits(resources: [ResourceNeed(ResourceNeed.memory, amount: 400)])
+        return builder.task("node", traits: needs) { () -> Int in
+          inside.enter()
+          defer { inside.leave() }
+          sched_yield()
+          return index
+        }
+      }
+      let sum = builder.task("sum", all: nodes) { $0.reduce(0, +) }
+      #expect(try await executor.aside(builder.build(), output: sum, options: options) == 780)
+      #expect(inside.most.load(ordering: .relaxed) <= 2)
+      var other = GraphBuilder()
+      let large = other.task("large", traits: TaskTraits(resources: [ResourceNeed("memory", amount: 1001)])) { 1 }
+      let needy = other.build()
+      let failure = await #expect(throws: TaskFailure.self) {
+        try await executor.aside(needy, output: large, options: options)
+      }
+      #expect(
+        failure?.underlying as? ResourceShortage
+          == ResourceShortage(resource: "memory", needed: 1001, available: 1000))
+      // Without a budget there is what the machine has.
+      #expect(try await executor.aside(needy, output: large, options: RunOptions()) == 1)
     }
   }
 

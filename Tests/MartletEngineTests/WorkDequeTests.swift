@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<40 as Range<UInt64>)
+  @Test(arguments: sampled(0..<40 as Range<UInt64>))
   func `on one thread it is an array with two ends, for long scripts`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let capacity = 1 << Int(seed % 6)

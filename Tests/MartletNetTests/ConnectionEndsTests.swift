@@ -193,5 +193,62 @@ extension NetworkTests {
       #expect(eventually { writer.isClosed })
       socket.close()
     }
+
+    @Test func `both ends may be closed at any moment`() throws {
+      for seed in sampled(0..<30 as Range<UInt64>) {
+        var random = SeededGenerator(seed: seed)
+        let server = try Server { _ in Echo() }
+        let clients = (0..<20).map { _ in Recorder() }
+        for client in clients {
+          let count = random.below(300_000)
+          let action = random.below(4)
+          client.onConnected = { connection in
+            connection.send([UInt8](repeating: 1, count: count))
+            switch action {
+            case 0: connection.close()
+            case 1: connection.closeOutput()
+            case 2: connection.finish(within: .milliseconds(5))
+            default: break
+            }
+          }
+          try server.connect(client)
+        }
+        usleep(UInt32(random.below(3000)))
+        server.loop.end()
+        for client in clients {
+          #expect(client.isClosed, "seed \(seed)")
+          #expect(client.events.now.filter { $0 == "closed" }.count == 1, "seed \(seed)")
+        }
+      }
+    }
+
+    @Test func `a shutdown in any state leaves no descriptor open`() async {
+      await #expect(processExitsWith: .success) {
+        let warm = try Server { _ in Echo() }
+        warm.loop.end()
+        // What the test's own process opens and closes meanwhile is none of the loop's.
+        var before = openDescriptors()
+        for seed in sampled(0..<40 as Range<UInt64>) {
+          var random = SeededGenerator(seed: seed)
+          let server = try Server { _ in Echo() }
+          var sockets: [RawSocket] = []
+          for _ in 0..<random.below(10) {
+            let client = Recorder()
+            let count = random.below(2_000_000)
+            client.onConnected = { $0.send([UInt8](repeating: 1, count: count)) }
+            try server.connect(client)
+          }
+          for _ in 0..<random.below(5) { sockets.append(try RawSocket(port: server.port)) }
+          if random.chance(30) {
+            try Connection.connect(host: "127.0.0.1", port: 1, on: server.loop, delegate: Recorder())
+          }
+          usleep(UInt32(random.below(2000)))
+          server.loop.end()
+          for socket in sockets { socket.close() }
+          #expect(eventually(seconds: 5) { openDescriptors() <= before }, "seed \(seed)")
+          before = min(before, openDescriptors())
+        }
+      }
+    }
   }
 }

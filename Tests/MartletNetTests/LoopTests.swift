@@ -55,7 +55,7 @@ extension NetworkTests {
       #expect(eventually { rounds.now > 20 })
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>)
+    @Test(arguments: sampled(0..<20 as Range<UInt64>))
     func `the heap of timers gives what a sorted list gives`(seed: UInt64) throws {
       let loop = try EventLoop(name: "test")
       defer { loop.end() }
@@ -173,6 +173,28 @@ extension NetworkTests {
       loop.shutdown()
       loop.waitUntilStopped()
     }
+
+    @Test func `a loop that was shut down is not held by what it refused`() throws {
+      weak var gone: EventLoop?
+      func refuse() throws {
+        let loop = try EventLoop(name: "test")
+        gone = loop
+        loop.shutdown()
+        loop.waitUntilStopped()
+        var settings = TCPListener.Settings()
+        settings.takesLocalConnections = true
+        #expect(throws: NetworkError.self) {
+          try TCPListener(host: "127.0.0.1", port: 0, on: loop, settings: settings) { _ in nil }
+        }
+        #expect(throws: NetworkError.self) {
+          try Connection.connect(host: "127.0.0.1", port: 1, on: loop, delegate: Recorder())
+        }
+        #expect(!loop.execute { _ = loop })
+      }
+      try refuse()
+      // The loop's own thread holds it a moment longer.
+      #expect(eventually { gone == nil })
+    }
   }
 }
 
@@ -180,15 +202,15 @@ extension NetworkTests {
   @Test func `short waits make the loop poll, and long ones do not`() {
     var policy = PollPolicy(limitNanoseconds: 50_000)
     #expect(!policy.polls)
-    policy.slept(10_000_000)
+    policy.slept(from: 5, to: 10_000_005)
     #expect(!policy.polls)
-    policy.slept(60_000)
+    policy.slept(from: 0, to: 60_000)
     #expect(policy.polls)
   }
 
   @Test func `polling goes on while it finds events and ends soon after`() {
     var policy = PollPolicy(limitNanoseconds: 50_000)
-    policy.slept(60_000)
+    policy.slept(from: 0, to: 60_000)
     for _ in 0..<100 { policy.found() }
     var vain = 0
     while policy.polls {
@@ -206,7 +228,7 @@ extension NetworkTests {
         trials += 1
         policy.pollingFailed()
       } else {
-        policy.slept(80_000)
+        policy.slept(from: 0, to: 80_000)
       }
     }
     #expect(trials < 200 && trials > 50)
@@ -214,19 +236,40 @@ extension NetworkTests {
 
   @Test func `a processor that others need ends polling`() {
     var policy = PollPolicy(limitNanoseconds: 50_000)
-    policy.slept(1)
+    policy.slept(from: 0, to: 1)
     for _ in 0..<10 { policy.found() }
-    policy.crowded()
+    policy.crowded(at: 100)
     #expect(!policy.polls)
-    policy.slept(1)
+    // Short waits are no hints for a while, then two of them are needed.
+    for time in [UInt64(101), 200, 100 + PollPolicy.shortestPause - 1] { policy.slept(from: time - 1, to: time) }
     #expect(!policy.polls)
-    policy.slept(1)
+    policy.slept(from: 0 + PollPolicy.shortestPause, to: 100 + PollPolicy.shortestPause)
+    #expect(!policy.polls)
+    policy.slept(from: 100 + PollPolicy.shortestPause, to: 101 + PollPolicy.shortestPause)
     #expect(policy.polls)
+  }
+
+  @Test func `trials among others that compute become rare`() {
+    var policy = PollPolicy(limitNanoseconds: 200_000)
+    var time: UInt64 = 0
+    var trials = 0
+    while time < 60_000_000_000 {
+      if policy.polls {
+        trials += 1
+        time += 3_000_000
+        policy.crowded(at: time)
+      } else {
+        policy.slept(from: time, to: time + 10_000)
+        time += 10_000
+      }
+    }
+    // Eight while the pauses grow, then one a second.
+    #expect(trials > 60 && trials < 75)
   }
 
   @Test func `a limit of zero never polls`() {
     var policy = PollPolicy(limitNanoseconds: 0)
-    for _ in 0..<100 { policy.slept(0) }
+    for _ in 0..<100 { policy.slept(from: 0, to: 0) }
     #expect(!policy.polls)
   }
 }

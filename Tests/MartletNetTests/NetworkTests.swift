@@ -61,6 +61,7 @@ final class Recorder: ConnectionDelegate, @unchecked Sendable {
   var onEnd: (Connection) -> Void = { $0.close() }
   var onPressure: (Connection, Bool) -> Void = { _, _ in }
   var onIdle: (Connection) -> Void = { _ in }
+  var onUnreadable: (Connection, Int, Int32) -> Void = { connection, _, _ in connection.close() }
 
   private func note(_ event: String) { events.with { $0.append(event) } }
   func connected(_ connection: Connection) {
@@ -82,6 +83,7 @@ final class Recorder: ConnectionDelegate, @unchecked Sendable {
     note(isHigh ? "high" : "low")
     onPressure(connection, isHigh)
   }
+  func memoryUnreadable(_ connection: Connection, filled: Int, error: Int32) { onUnreadable(connection, filled, error) }
   func readIdle(_ connection: Connection) {
     note("idle")
     onIdle(connection)

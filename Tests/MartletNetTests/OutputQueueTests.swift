@@ -5,7 +5,7 @@ import Testing
 @testable import MartletNet
 
 @Suite struct OutputQueueTests {
-  @Test(arguments: 0..<60 as Range<UInt64>)
+  @Test(arguments: sampled(0..<60 as Range<UInt64>))
   func `bytes leave in order, however they were put in and taken out`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let pool = ChunkPool(chunkBytes: 1 + random.below(64), kept: 3)
@@ -80,5 +80,53 @@ import Testing
     queue.advance(7, released: &released)
     #expect(released.count == 1 && queue.filePart == nil)
     #expect(queue.gather(into: vector) == (1, 4, false))
+  }
+
+  @Test func `an offer holds up what is behind it, and what is inserted stands in front of it`() {
+    // Chunks of three bytes, so that everything takes several.
+    let pool = ChunkPool(chunkBytes: 3, kept: 1)
+    var queue = OutputQueue(pool: pool)
+    let vector = UnsafeMutablePointer<iovec>.allocate(capacity: OutputQueue.vectorCapacity)
+    defer { vector.deallocate() }
+    var released: [OutputQueue.Holder] = []
+    let holder = OutputQueue.Holder(owner: nil, released: nil)
+    func copy(_ text: String, _ body: (UnsafeRawBufferPointer) -> Void) { Array(text.utf8).withUnsafeBytes(body) }
+    /// What could be sent now.
+    func free() -> String {
+      let (count, _, _) = queue.gather(into: vector)
+      return (0..<count).map {
+        String(decoding: UnsafeRawBufferPointer(start: vector[$0].iov_base, count: vector[$0].iov_len), as: UTF8.self)
+      }.joined()
+    }
+    let payload = Array("first second third".utf8)
+    payload.withUnsafeBytes { payload in
+      func piece(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: payload[range]) }
+      copy("abcd") { queue.append(copying: $0) }
+      queue.append(offering: piece(0..<6), holder: holder)
+      queue.append(offering: piece(6..<13), holder: holder)
+      copy("efgh") { queue.append(copying: $0) }
+      queue.append(offering: piece(13..<18), holder: holder)
+      copy("ij") { queue.append(copying: $0) }
+      #expect(free() == "abcd" && !queue.isHeldUp && queue.canSend && queue.freeBytes == 4)
+      queue.advance(1, released: &released)
+      copy("12345") { queue.insert(copying: $0) }
+      #expect(free() == "bcd12345" && queue.freeBytes == 8 && queue.bytes == 8 + 13 + 4 + 5 + 2)
+      queue.advance(8, released: &released)
+      #expect(free() == "" && queue.isHeldUp && !queue.canSend && queue.freeBytes == 0 && queue.offeredBytes == 13)
+      // Seven bytes were read; the rest is sent.
+      queue.advance(7, released: &released)
+      #expect(released.count == 1 && queue.offeredBytes == 6)
+      copy("head") { queue.sendOffered(behind: $0) }
+      #expect(free() == "headecond efgh" && queue.freeBytes == 14)
+      queue.advance(14, released: &released)
+      #expect(released.count == 2 && queue.offeredBytes == 5)
+      copy("67") { queue.insert(copying: $0) }
+      queue.advance(2, released: &released)
+      queue.advance(queue.offeredBytes, released: &released)
+      #expect(released.count == 3 && free() == "ij" && queue.freeBytes == 2)
+      queue.append(offering: piece(0..<2), holder: holder)
+      queue.removeAll(dropped: &released)
+      #expect(released.count == 4 && queue.isEmpty && !queue.isHeldUp && queue.freeBytes == 0)
+    }
   }
 }

@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test func `any other bytes are refused or waited for, and none trap`() {
-    for seed in 0..<2000 as Range<UInt64> {
+    for seed in sampled(0..<2000 as Range<UInt64>) {
       var random = SeededGenerator(seed: seed)
       var side = Side(hello(.scheduler, nonce: 2), accepting: [.client], secret: "s")
       var bytes = hello(.client, nonce: 1).portableGreeting()

@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func `what is read is what was written`() throws {
-    for seed in 0..<400 as Range<UInt64> {
+    for seed in sampled(0..<400 as Range<UInt64>) {
       var one = RandomMessages(seed: seed)
       let message = one.clientToScheduler()
       #expect(try ClientToScheduler(portableBytes: message.portableBytes()) == message, "seed \(seed)")
@@ -42,7 +42,7 @@ import Testing
 
   @Test func `a message that is cut anywhere is refused`() {
     forEachFamily { name, encode, recode in
-      for seed in 0..<40 as Range<UInt64> {
+      for seed in sampled(0..<40 as Range<UInt64>) {
         var random = RandomMessages(seed: seed)
         let bytes = encode(&random)
         for count in 0..<bytes.count {
@@ -56,7 +56,7 @@ import Testing
 
   @Test func `flipped and foreign bytes are refused or are another message, and never more`() {
     forEachFamily { name, encode, recode in
-      for seed in 0..<300 as Range<UInt64> {
+      for seed in sampled(0..<300 as Range<UInt64>) {
         var random = RandomMessages(seed: seed)
         var bytes = encode(&random)
         for _ in 0..<(1 + random.random.below(4)) where !bytes.isEmpty {

@@ -33,6 +33,7 @@ struct RandomMessages {
     traits.priority = Int16(truncatingIfNeeded: random.next())
     traits.retries = UInt16(truncatingIfNeeded: random.next())
     traits.timeoutNanoseconds = amount()
+    traits.workerPatienceNanoseconds = random.chance(50) ? 0 : amount()
     traits.isSource = random.chance(50)
     traits.isBlocking = random.chance(50)
     traits.allowsOtherWorkers = random.chance(50)
@@ -83,14 +84,25 @@ struct RandomMessages {
       let inputs: [SubmittedLayer.Input] = list {
         $0.random.pick([
           .block(of: $0.digest()), .shared($0.digest()), .range(of: $0.digest(), count: $0.word(), size: $0.word()),
+          .strided(
+            of: $0.digest(),
+            BlockStrides(
+              count: $0.word(), first: $0.word(), axes: $0.list { $0.dimension() }, spans: $0.list { $0.dimension() })),
         ])
       }
+      let isWanted = random.chance(50)
+      let wanted: [UInt32] = isWanted ? [] : list { $0.word() }
       submission.layers.append(
         SubmittedLayer(
           digest: digest(), label: 0, traits: UInt32(random.below(submission.traits.count + 1)), function: 0,
-          arguments: bytes(), count: word(), inputs: inputs, isWanted: random.chance(50)))
+          arguments: bytes(), count: wanted.isEmpty ? word() : .max, inputs: inputs, isWanted: isWanted,
+          wanted: Set(wanted).subtracting([.max]).sorted()))
     }
     return submission
+  }
+
+  mutating func dimension() -> BlockStrides.Dimension {
+    BlockStrides.Dimension(extent: 1 + word() % 1000, step: word())
   }
 
   mutating func shared() -> SharedValue { random.chance(50) ? .bytes(type: text(), bytes()) : .task(handle()) }
@@ -126,7 +138,7 @@ struct RandomMessages {
   }
 
   mutating func clientToScheduler() -> ClientToScheduler {
-    switch random.below(18) {
+    switch random.below(22) {
     case 0: .submit(submission())
     case 1: .release(list { $0.handle() })
     case 2: .cancel(list { $0.handle() }, force: random.chance(50))
@@ -155,12 +167,17 @@ struct RandomMessages {
         WorkersCall(
           digest: digest(), label: text(), function: function(), arguments: bytes(), workers: list { $0.text() },
           timeoutNanoseconds: amount()))
+    case 16: .retireWorkers(request: word(), list { $0.text() })
+    case 17: .restart(request: word(), name: text(), timeoutNanoseconds: amount())
+    case 18: .inside
+    case 19: .weight(UInt32(1 + random.below(1000)))
+    case 20: .abandon(request: word())
     default: .goodbye
     }
   }
 
   mutating func schedulerToClient() -> SchedulerToClient {
-    switch random.below(14) {
+    switch random.below(16) {
     case 0: .accepted(graph: word(), wanted: list { $0.handle() })
     case 1: .refused(graph: word(), failure())
     case 2:
@@ -180,12 +197,20 @@ struct RandomMessages {
     case 10:
       .onWorkers(request: word(), list { WorkersTask(worker: $0.text(), task: $0.handle(), digest: $0.digest()) })
     case 11: .heartbeat
+    case 12:
+      .progress(
+        graph: word(),
+        list { LabelProgress(label: $0.text(), running: $0.word(), finished: $0.word(), failed: $0.word()) })
+    case 13: .restarted(by: text())
+    case 14:
+      .stranded(
+        list { StrandedTasks(label: $0.text(), count: $0.word(), nanoseconds: $0.amount(), reason: $0.text()) })
     default: .goodbye(reason: text())
     }
   }
 
   mutating func workerToScheduler() -> WorkerToScheduler {
-    switch random.below(12) {
+    switch random.below(15) {
     case 0:
       .register(
         WorkerRegistration(
@@ -206,7 +231,7 @@ struct RandomMessages {
         list {
           TaskEnd(
             task: $0.handle(), run: $0.run(), nanoseconds: $0.amount(), byteCount: $0.size(), type: $0.text(),
-            inline: $0.optionalBytes())
+            inline: $0.optionalBytes(), isPushed: $0.random.chance(50))
         })
     case 3: .failed(handle(), run(), failure())
     case 4: .fetched(list { $0.handle() })
@@ -216,12 +241,15 @@ struct RandomMessages {
     case 8: .paused(random.chance(50))
     case 9: .retire
     case 10: .coordinate(request: word(), operation())
+    case 11: .suspended(list { TaskRun(task: $0.handle(), run: $0.run()) })
+    case 12: .resumed(list { TaskRun(task: $0.handle(), run: $0.run()) })
+    case 13: .abandon(request: word())
     default: .goodbye
     }
   }
 
   mutating func schedulerToWorker() -> SchedulerToWorker {
-    switch random.below(14) {
+    switch random.below(17) {
     case 0:
       .welcome(worker(), epoch: random.next(), heartbeatNanoseconds: amount(), keep: list { $0.holding() })
     case 1: .refused(reason: text())
@@ -236,15 +264,24 @@ struct RandomMessages {
     case 10: .coordinated(request: word(), reply())
     case 11: .heartbeat
     case 12: .named(list { NamedTask(task: $0.handle(), digest: $0.digest()) })
+    case 13: .push(list { PushOrder(task: $0.handle(), to: $0.peer()) })
+    case 14: .inputs(list { $0.input() })
+    case 15: .restart(reason: text())
     default: .goodbye(reason: text())
     }
   }
 
   mutating func peerRequest() -> PeerRequest {
-    switch random.below(3) {
+    switch random.below(4) {
     case 0: .get(request: word(), list { NamedTask(task: $0.handle(), digest: $0.digest()) })
     case 1: .put(request: word(), list { PutValue(digest: $0.digest(), type: $0.text(), byteCount: $0.size()) })
-    default: .abandon(request: word())
+    case 2: .abandon(request: word())
+    default:
+      .push(
+        list {
+          PushedResult(
+            task: $0.handle(), digest: $0.digest(), type: $0.text(), byteCount: $0.size(), bytes: $0.bytes())
+        })
     }
   }
 
@@ -275,7 +312,7 @@ struct RandomMessages {
     InputRef(
       task: handle(), digest: digest(), run: run(), byteCount: size(), holders: list { $0.peer() },
       inline: optionalBytes(),
-      type: text())
+      type: text(), delivery: InputDelivery(rawValue: UInt8(random.below(3))) ?? .fetched)
   }
 
   private mutating func compute() -> ComputeTask {

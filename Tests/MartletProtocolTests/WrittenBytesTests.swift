@@ -28,7 +28,7 @@ import Testing
     submission.wanted = [1]
     let expected = bytes(
       """
-      01 07 00 00 00 01
+      01 07 00 00 00 01 00
       01 01 66 02
       01 01 74
       01 01 61
@@ -49,7 +49,7 @@ import Testing
       """
       03 01 05 00 00 00 06 00 00 00 01 00 00 00
       e8 03 00 00 00 00 00 00 03 00 00 00 00 00 00 00
-      01 74 01 03 01 02 03
+      01 74 01 03 01 02 03 00
       """)
     #expect(WorkerToScheduler.finished([end]).portableBytes() == expected)
   }

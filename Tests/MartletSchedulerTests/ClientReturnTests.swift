@@ -112,4 +112,36 @@ import Testing
     #expect(actions.contains(.tellClient(one, .recomputing([task]))))
     #expect(core.tasks[0].state == .processing)
   }
+
+  @Test func `clients that come and go leave nothing behind, and get the numbers of those before them`() {
+    var core = graciousCore()
+    var numbers: Set<ClientID> = []
+    for round in 0..<1000 {
+      let client = core.takeClientNumber()
+      numbers.insert(client)
+      _ = feed(&core, [.clientConnected(client)], at: Int64(round) * 10)
+      if round.isMultiple(of: 2) {
+        _ = feed(&core, [.clientSaid(client, .goodbye)], at: Int64(round) * 10)
+      } else {
+        _ = feed(&core, [.clientLost(client)], at: Int64(round) * 10)
+      }
+    }
+    #expect(numbers.count == 1)
+  }
+
+  @Test func `a client that may come back keeps its number, and who has another one gets nothing of it`() {
+    var core = graciousCore()
+    let first = core.takeClientNumber()
+    #expect(first == one)
+    _ = finish(in: &core)
+    _ = feed(&core, [.clientLost(one), .tick], at: 900)
+    let next = core.takeClientNumber()
+    #expect(next == two)
+    #expect(feed(&core, [.clientConnected(next), .tick], at: 950) == [])
+    // Its time is over, and what it wanted is given up.
+    _ = feed(&core, [.tick], at: 5000)
+    #expect(core.taskCount == 0)
+    #expect(core.takeClientNumber() == one)
+    #expect(feed(&core, [.clientConnected(one), .tick], at: 5010) == [])
+  }
 }

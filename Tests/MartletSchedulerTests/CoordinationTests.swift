@@ -11,6 +11,7 @@ import Testing
     var outcomes: [Coordination.Outcome] = []
     var time: Int64 = 0
     private var request: UInt32 = 0
+    var lastRequest: UInt32 { request }
 
     init(_ limits: Coordination.Limits = Coordination.Limits()) { coordination = Coordination(limits: limits) }
 
@@ -36,6 +37,12 @@ import Testing
 
     /// What was answered to a request, the latest.
     func reply(to request: UInt32) -> CoordinationReply? { outcomes.last { $0.request == request }?.reply }
+
+    mutating func abandon(_ member: UInt32, _ request: UInt32) {
+      let asker = Coordination.Asker(member: Table.member(member), request: request)
+      coordination.abandon(asker, at: Timestamp(nanoseconds: time), &outcomes)
+      #expect(coordination.brokenInvariant() == nil)
+    }
 
     mutating func lose(_ member: UInt32) {
       coordination.lose(Table.member(member), at: Timestamp(nanoseconds: time), &outcomes)
@@ -134,6 +141,45 @@ import Testing
     #expect(table.answer(2, acquire(0)).isDenied)
   }
 
+  @Test func `who waits no longer gets nothing, and nobody waits behind him`() {
+    var table = Table()
+    let first = table.ask(0, .take(queue: "q", timeoutNanoseconds: .max))
+    let second = table.ask(1, .take(queue: "q", timeoutNanoseconds: .max))
+    // Another member's number means nothing.
+    table.abandon(2, first)
+    #expect(table.reply(to: first) == nil)
+    table.abandon(0, first)
+    #expect(table.reply(to: first) == .timedOut)
+    table.ask(2, .put(queue: "q", value: value(7), limit: 0, timeoutNanoseconds: 0))
+    #expect(table.reply(to: second) == .value(value(7)))
+    let told = table.outcomes.count
+    table.abandon(1, second)
+    #expect(table.outcomes.count == told)
+    guard case .lease(let lease, _)? = table.answer(0, acquire(2)) else {
+      Issue.record("no lease")
+      return
+    }
+    let big = table.ask(1, acquire(3))
+    let small = table.ask(2, acquire(1))
+    table.abandon(1, big)
+    guard case .lease(let other, _)? = table.reply(to: small) else {
+      Issue.record("who waited behind one who has gone is not served")
+      return
+    }
+    // A lease is given back, not abandoned.
+    table.abandon(2, small)
+    #expect(table.answer(2, .giveBack(semaphore: "s", lease: other)) == .done)
+    #expect(table.answer(0, .giveBack(semaphore: "s", lease: lease)) == .done)
+    let waiting = table.ask(3, .wait(event: "e", timeoutNanoseconds: 50))
+    table.abandon(3, waiting)
+    table.ask(4, .put(queue: "f", value: value(1), limit: 1, timeoutNanoseconds: 0))
+    let putting = table.ask(4, .put(queue: "f", value: value(2), limit: 1, timeoutNanoseconds: .max))
+    table.abandon(4, putting)
+    #expect(table.answer(4, .take(queue: "f", timeoutNanoseconds: 0)) == .value(value(1)))
+    #expect(table.answer(4, .take(queue: "f", timeoutNanoseconds: 0)) == .timedOut)
+    #expect(table.coordination.isEmpty)
+  }
+
   @Test func `a topic reaches those who listen, once`() {
     var table = Table()
     table.ask(1, .listen(topic: "t", isListening: true))
@@ -183,7 +229,7 @@ import Testing
         let name = ["a", "b"][random.below(2)]
         let timeout = [0, Int64(random.below(60)), .max][random.below(3)]
         let before = table.outcomes.count
-        switch random.below(13) {
+        switch random.below(15) {
         case 0, 1, 2:
           next &+= 1
           put.append(next)
@@ -207,6 +253,7 @@ import Testing
         case 9: table.ask(member, .signal(event: name, isSet: random.chance(50)))
         case 10: table.ask(member, .wait(event: name, timeoutNanoseconds: timeout))
         case 11: table.pass(to: table.time + Int64(random.below(40)))
+        case 12, 13: if next > 0 { table.abandon(member, UInt32(1 + random.below(Int(table.lastRequest)))) }
         default: if random.chance(20) { table.lose(member) }
         }
         for outcome in table.outcomes[before...] {

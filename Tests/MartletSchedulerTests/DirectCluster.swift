@@ -45,8 +45,13 @@ struct DirectCluster: ~Copyable {
     return hand(.tick)
   }
 
-  mutating func finish(_ task: TaskHandle, run: UInt32 = 1, on worker: WorkerID, bytes: Int64) -> [SchedulerAction] {
-    let end = TaskEnd(task: task, run: RunID(rawValue: run), nanoseconds: 1000, byteCount: bytes, type: "T")
+  mutating func finish(
+    _ task: TaskHandle, run: UInt32 = 1, on worker: WorkerID, bytes: Int64, inline: [UInt8]? = nil,
+    isPushed: Bool = false
+  ) -> [SchedulerAction] {
+    let end = TaskEnd(
+      task: task, run: RunID(rawValue: run), nanoseconds: 1000, byteCount: bytes, type: "T", inline: inline,
+      isPushed: isPushed)
     return hand(.workerSaid(worker, .finished([end])))
   }
 

@@ -108,6 +108,46 @@ import Testing
     #expect(leftover == nil)
   }
 
+  @Test func `inputs follow from the place in a grid, and may not lie outside of their layer`() {
+    var turned = piece(count: 6)
+    // The layer is a grid of 3 by 2, what it needs one of 2 by 3, transposed; then sums over the columns of that.
+    turned.layers[1].inputs = [
+      .strided(
+        of: Self.reading,
+        BlockStrides(
+          count: 6, first: 0, axes: [.init(extent: 3, step: 1), .init(extent: 2, step: 3)], spans: []))
+    ]
+    turned.layers[2].inputs = [
+      .strided(
+        of: Self.mapping,
+        BlockStrides(count: 6, first: 1, axes: [.init(extent: 2, step: 1)], spans: [.init(extent: 2, step: 2)]))
+    ]
+    var cluster = DirectCluster(workers: 1)
+    #expect(refusal(cluster.say(.submit(turned))) == nil)
+    func inputs(_ family: Digest128, _ block: UInt64) -> [Digest128] {
+      guard let slot = cluster.core.slot(of: family.member(block)) else { return [] }
+      return cluster.core.inputs(of: slot).map { cluster.core.tasks[Int($0)].digest }
+    }
+    // What nobody needs is forgotten: the first block and the last.
+    let mapped = (0..<6).map { inputs(Self.mapping, $0) }
+    #expect(mapped == [[], [3], [1], [4], [2], []].map { $0.map { Self.reading.member($0) } })
+    #expect(inputs(Self.joining, 0) == [Self.mapping.member(1), Self.mapping.member(3)])
+    #expect(inputs(Self.joining, 1) == [Self.mapping.member(2), Self.mapping.member(4)])
+    var outside = piece(count: 6)
+    outside.layers[1].inputs = [
+      .strided(of: Self.reading, BlockStrides(count: 6, first: 1, axes: [.init(extent: 6, step: 1)], spans: []))
+    ]
+    #expect(refusal(cluster.say(.submit(outside)))?.kind == .cannotRun)
+    outside.layers[1].inputs = [
+      .strided(
+        of: Self.reading,
+        BlockStrides(
+          count: 6, first: 0, axes: [],
+          spans: Array(repeating: .init(extent: .max, step: 0), count: 32)))
+    ]
+    #expect(refusal(cluster.say(.submit(outside)))?.kind == .cannotRun)
+  }
+
   @Test func `a layer of a million blocks takes little on the wire`() throws {
     let message = ClientToScheduler.submit(piece(count: 1_000_000))
     let bytes = message.portableBytes()

@@ -40,6 +40,8 @@ struct ModelCluster: ~Copyable {
     var holders: [TaskHandle: [PeerRef]] = [:]
     /// The run whose result those have.
     var heldRuns: [TaskHandle: RunID] = [:]
+    /// What was said of inputs that were expected.
+    var known: [TaskHandle: InputRef] = [:]
   }
 
   struct Client {
@@ -215,13 +217,21 @@ struct ModelCluster: ~Copyable {
     case .holders(let task, let peers, let run):
       workers[worker].holders[task] = peers
       workers[worker].heldRuns[task] = run
-    case .welcome, .refused, .peerLost, .retired, .coordinated, .heartbeat, .goodbye, .named: break
+    case .inputs(let inputs):
+      for input in inputs where input.delivery != .expected { workers[worker].known[input.task] = input }
+    // Nothing depends on a push.
+    case .welcome, .refused, .peerLost, .retired, .coordinated, .heartbeat, .goodbye, .named, .push, .restart: break
     }
     begin(worker)
   }
 
   /// The value of an input: here, inline, or from a holder, if it is there.
-  private mutating func obtain(_ input: InputRef, _ worker: Int) -> UInt64? {
+  private mutating func obtain(_ said: InputRef, _ worker: Int) -> UInt64? {
+    var input = said
+    // A handle may mean another task to another scheduler.
+    if said.delivery == .expected, let known = workers[worker].known[said.task], known.digest == said.digest {
+      input = known
+    }
     if let value = workers[worker].values[input.task] { return value }
     if let bytes = input.inline { return bytes.isEmpty ? 0 : try? UInt64(bitPattern: Int64(portableBytes: bytes)) }
     for peer in workers[worker].holders[input.task] ?? input.holders {
@@ -247,7 +257,7 @@ struct ModelCluster: ~Copyable {
       }
       let absent = task.inputs.filter { obtain($0, worker) == nil }
       guard absent.isEmpty else {
-        for input in absent {
+        for input in absent where input.delivery != .expected || workers[worker].known[input.task] != nil {
           let from = (workers[worker].holders[input.task] ?? input.holders).first?.worker ?? WorkerID(rawValue: 0)
           workers[worker].holders[input.task] = nil
           say(worker, .missing(input.task, from: from, run: workers[worker].heldRuns[input.task] ?? input.run))
@@ -256,6 +266,10 @@ struct ModelCluster: ~Copyable {
         continue
       }
       workers[worker].running[task.task] = task
+      // Some bodies wait; some of those end without a word that they go on.
+      let run = [TaskRun(task: task.task, run: task.run)]
+      if random.chance(20) { say(worker, .suspended(run)) }
+      if random.chance(15) { say(worker, .resumed(run)) }
       send(.ends(worker: worker, task.task, task.run), order: nil, within: 300)
     }
     workers[worker].queue += waiting
@@ -372,7 +386,9 @@ struct ModelCluster: ~Copyable {
     case .failed(let handle, let failure):
       if let job = clients[client].handles[handle] { clients[client].failures[job] = failure }
     case .refused(_, let failure): clients[client].refusal = failure
-    case .recomputing, .holders, .answer, .named, .coordinated, .onWorkers, .denied, .heartbeat, .goodbye: break
+    case .recomputing, .holders, .answer, .named, .coordinated, .onWorkers, .progress, .restarted, .stranded, .denied,
+      .heartbeat, .goodbye:
+      break
     }
   }
 }

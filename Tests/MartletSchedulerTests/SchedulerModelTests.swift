@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func `graphs are computed without faults`() throws {
-    for seed in 0..<150 as Range<UInt64> {
+    for seed in sampled(0..<150 as Range<UInt64>) {
       do { try run(seed: seed, crashes: false, faults: false) } catch {
         Issue.record(Comment(rawValue: "seed \(seed): \(error)"))
       }
@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test func `failing tasks fail what needs them, and only that`() throws {
-    for seed in 1000..<1150 as Range<UInt64> {
+    for seed in sampled(1000..<1150 as Range<UInt64>) {
       do { try run(seed: seed, crashes: false, faults: true) } catch {
         Issue.record(Comment(rawValue: "seed \(seed): \(error)"))
       }
@@ -106,7 +106,7 @@ import Testing
   }
 
   @Test func `workers may die at any time`() throws {
-    for seed in 2000..<2200 as Range<UInt64> {
+    for seed in sampled(2000..<2200 as Range<UInt64>) {
       do { try run(seed: seed, crashes: true, faults: true) } catch {
         Issue.record(Comment(rawValue: "seed \(seed): \(error)"))
       }

@@ -106,6 +106,8 @@ import Testing
     #expect(cluster.results(1) == [[42]])
     cluster.say(2, .coordinate(request: 1, take))
     #expect(cluster.results(2) == [[42]])
+    let named = NamedTask(task: task, digest: Digest128(low: 1, high: 2))
+    #expect(cluster.told[2].first == .named(request: 1, tasks: [named]))
     cluster.say(1, .release([task]))
     #expect(cluster.released.isEmpty)
     cluster.say(2, .goodbye)
@@ -116,6 +118,24 @@ import Testing
       Issue.record("a task that is not known was shared")
       return
     }
+  }
+
+  @Test func `nobody takes a task who waits no longer`() throws {
+    var cluster = Cluster()
+    let computed = cluster.compute()
+    let task = try #require(computed)
+    cluster.say(1, .coordinate(request: 5, .take(queue: "q", timeoutNanoseconds: .max)))
+    cluster.say(1, .abandon(request: 5))
+    #expect(cluster.told[1] == [.coordinated(request: 5, .timedOut)])
+    let worker = WorkerID(rawValue: 0)
+    cluster.hand(.workerSaid(worker, .coordinate(request: 6, .take(queue: "q", timeoutNanoseconds: .max))))
+    cluster.hand(.workerSaid(worker, .abandon(request: 6)))
+    cluster.say(0, .coordinate(request: 1, .put(queue: "q", value: .task(task), limit: 0, timeoutNanoseconds: 0)))
+    cluster.say(0, .release([task]))
+    cluster.say(2, .coordinate(request: 1, .take(queue: "q", timeoutNanoseconds: 0)))
+    #expect(cluster.results(2) == [[42]])
+    cluster.say(2, .release([task]))
+    #expect(cluster.core.leftover() == nil)
   }
 
   @Test func `the places of a lost worker go to the next`() {

@@ -33,7 +33,15 @@ extension ModelWorld {
         if goesWrong() { reference.holders = [] }
         if reference.inline == nil, goesWrong() { reference.byteCount = random.pick([0, 3, 100_000, .max]) }
       }
-      if reference.inline == nil, goesWrong(), random.chance(10) { reference.digest = Self.digest(input + 1) }
+      // Another worker computes it, and pushes it, or does not.
+      if !beliefs[input].isHeld, !expected.contains(input), random.chance(20) {
+        expected.insert(input)
+        reference = InputRef(
+          task: handle(input), digest: Self.digest(input), byteCount: 0, holders: [], delivery: .expected)
+      }
+      if reference.inline == nil, reference.delivery == .fetched, goesWrong(), random.chance(10) {
+        reference.digest = Self.digest(input + 1)
+      }
       inputs.append(reference)
     }
     return ComputeTask(
@@ -82,10 +90,41 @@ extension ModelWorld {
         say(.peerLost(WorkerID(rawValue: UInt32(peer))))
         addPeer()
       }
-    case 17: if goesWrong(), let message = lastMessages.last { say(message) }
+    case 17:
+      if goesWrong(), let message = lastMessages.last {
+        if case .compute(let tasks) = message {
+          for input in tasks.flatMap(\.inputs) where input.delivery == .expected {
+            if let key = key(input.task) { expected.insert(key) }
+          }
+        }
+        say(message)
+      } else {
+        tellExpected()
+      }
     case 18: if goesWrong() { say(nonsense()) }
-    default: say(.heartbeat)
+    default:
+      let computed = beliefs.indices.filter { beliefs[$0].assigned != nil && random.chance(40) }
+      say(
+        computed.isEmpty
+          ? .heartbeat
+          : .push(computed.map { PushOrder(task: handle($0), to: reference(random.below(peers.count))) }))
     }
+  }
+
+  /// What was expected is there: its worker may have pushed it before, or afterwards.
+  mutating func tellExpected() {
+    guard let key = expected.min() else { return }
+    expected.remove(key)
+    if holders(key).isEmpty { giveToAPeer(key) }
+    var reference = InputRef(
+      task: handle(key), digest: Self.digest(key), byteCount: Self.bytes(key),
+      holders: holders(key).map(self.reference))
+    if Self.isSmall(key) {
+      reference.inline = [UInt8(key)]
+      reference.type = "T"
+      if random.chance(70) { pushes.append(key) }
+    }
+    say(.inputs([reference]))
   }
 
   /// What a scheduler never says.
@@ -109,6 +148,18 @@ extension ModelWorld {
     }
   }
 
+  /// Bodies wait, or go on: each of the two is said once.
+  private mutating func hears(_ runs: [TaskRun], areSuspended: Bool) throws {
+    for run in runs {
+      guard let key = key(run.task) else { throw Broken(description: "unknown: \(run)") }
+      guard beliefs[key].assigned == run.run.rawValue else { continue }
+      if beliefs[key].suspended == run.run.rawValue, areSuspended { throw Broken(description: "\(run) waits twice") }
+      if beliefs[key].suspended != run.run.rawValue, !areSuspended { throw Broken(description: "\(run) goes on twice") }
+      beliefs[key].suspended = areSuspended ? run.run.rawValue : nil
+      suspensions += 1
+    }
+  }
+
   mutating func schedulerHears(_ message: WorkerToScheduler) throws {
     switch message {
     case .finished(let ends):
@@ -123,6 +174,8 @@ extension ModelWorld {
           say(.release([end.task]))
         }
       }
+    case .suspended(let runs): try hears(runs, areSuspended: true)
+    case .resumed(let runs): try hears(runs, areSuspended: false)
     case .failed(let task, let run, _):
       if let key = key(task), beliefs[key].assigned == run.rawValue { beliefs[key].assigned = nil }
     case .fetched(let tasks):
@@ -147,7 +200,7 @@ extension ModelWorld {
       for task in tasks { if let key = key(task) { beliefs[key].isHeld = false } }
     case .stealAnswer(let task, let run, let gave):
       if gave, let key = key(task), beliefs[key].assigned == run.rawValue { beliefs[key].assigned = nil }
-    case .heartbeat, .paused, .retire, .coordinate, .goodbye, .register: break
+    case .heartbeat, .paused, .retire, .coordinate, .abandon, .goodbye, .register: break
     }
   }
 
@@ -193,6 +246,7 @@ extension ModelWorld {
     toWorker = []
     toScheduler = []
     lastMessages = []
+    expected = []
     for key in beliefs.indices {
       beliefs[key].assigned = nil
       beliefs[key].isHeld = false
@@ -233,13 +287,8 @@ extension ModelWorld {
       results[execution.rawValue] = Self.keysByDigest[running[execution.rawValue]!.task.digest]
       running[execution.rawValue] = nil
     case .taskFailed(let execution, _): running[execution.rawValue] = nil
-    case .taskSuspended(let execution): pending.append(.taskResumed(execution))
-    case .taskResumed(let execution):
-      pending.append(
-        .taskEnded(
-          execution, nanoseconds: 1,
-          byteCount: Self.bytes(Self.keysByDigest[running[execution.rawValue]!.task.digest]!),
-          type: "T", inline: nil))
+    case .taskSuspended(let execution, _): pending.append(.taskAwake(execution))
+    case .taskAwake(let execution): awake.insert(execution.rawValue)
     case .peerConnected(let peer):
       if !peers[Int(peer.rawValue)].isAlive { return try hand(.peerLost(peer)) }
       peers[Int(peer.rawValue)].isConnected = true
@@ -255,7 +304,14 @@ extension ModelWorld {
   }
 
   private mutating func somethingElse() throws {
-    switch random.below(12) {
+    switch random.below(13) {
+    case 12:
+      guard let key = pushes.popLast() else { return }
+      // Now and then it is damaged, or what nobody waits for.
+      let named = goesWrong() ? random.below(Self.keys) : key
+      let result = PushedResult(
+        task: handle(named), digest: Self.digest(key), type: "T", byteCount: Self.bytes(key), bytes: [UInt8(key)])
+      try hand(.dataRequested(RequesterID(rawValue: 7), .push([result])))
     case 0..<4: decide()
     case 4:
       requests += 1
@@ -308,6 +364,7 @@ extension ModelWorld {
       // An honest answer is what it holds.
       peers[peer].holds = Set(0..<Self.keys)
     }
+    while !expected.isEmpty { tellExpected() }
     var steps = 0
     while beliefs.contains(where: { $0.assigned != nil }) || !isQuiet {
       steps += 1

@@ -20,6 +20,8 @@ struct ModelWorld {
     var runs: UInt32 = 0
     /// The run that has no answer yet.
     var assigned: UInt32?
+    /// The run that waits, as it has said.
+    var suspended: UInt32?
     var isHeld = false
   }
 
@@ -66,14 +68,20 @@ struct ModelWorld {
   var isWelcomed = false
   /// Messages of the scheduler that were sent, to be repeated.
   var lastMessages: [SchedulerToWorker] = []
+  /// What the worker was told to expect, and what peers are about to push.
+  var expected: Set<Int> = []
+  var pushes: [Int] = []
   var worker: UInt32 = 100
   var answered = 0
+  var suspensions = 0
   var isStopped = false
 
   // The shell.
   var memory: [UInt32: Int] = [:]
   var files: [UInt32: Int] = [:]
   var running: [UInt32: (task: ComputeTask, inputs: [UInt32])] = [:]
+  /// Bodies that wait, and could go on.
+  var awake: Set<UInt32> = []
   /// Ends of what goes on, in no order.
   var pending: [WorkerEvent] = []
   /// Those whose results wait for `hold` or `discard`.
@@ -105,6 +113,7 @@ struct ModelWorld {
     settings.spillsAtOnce = 1 + random.below(2)
     settings.loadsAtOnce = 1 + random.below(2)
     settings.suspendedTasks = 2
+    settings.sleepingThreads = 1 + random.below(2)
     settings.retryNanoseconds = 1_000_000
     settings.longestRetryNanoseconds = 20_000_000
     settings.askAgainNanoseconds = 10_000_000
@@ -201,6 +210,8 @@ struct ModelWorld {
       }
       peers[peer].replies.append((.done(request: request), false, false))
     case .askPeer(_, .put): try check(false)
+    case .askPeer(let worker, .push(let results)):
+      try check(peers[Int(worker.rawValue)].isConnected && !results.isEmpty, "it is not connected")
     case .sendData(let requester, let request, let values, _):
       for served in values {
         let table = served.isFromFile ? files : memory
@@ -238,7 +249,10 @@ struct ModelWorld {
         try check(memory[value.rawValue] == Self.keysByDigest[input.digest], "\(value) is not \(input.task)")
       }
       running[execution.rawValue] = (task, inputs.map(\.rawValue))
-      if random.chance(25) { pending.append(.taskSuspended(execution)) } else { pending.append(end(execution)) }
+      goOn(execution)
+    case .resume(let execution):
+      try check(awake.remove(execution.rawValue) != nil, "it does not wait, or still does")
+      goOn(execution)
     case .cancelRunning(let execution): try check(running[execution.rawValue] != nil, "it does not run")
     case .hold(let execution, let value):
       let key = results.removeValue(forKey: execution.rawValue)
@@ -272,7 +286,17 @@ struct ModelWorld {
       let isDamaged = goesWrong()
       if !isDamaged { memory[value.rawValue] = files[value.rawValue] }
       pending.append(.loadEnded(value, isDamaged ? .failed(reason: "checksum") : .done))
+    case .restart: try check(false, "nobody restarts it")
     case .stop: isStopped = true
+    }
+  }
+
+  /// A body ends, or waits.
+  private mutating func goOn(_ execution: ExecutionID) {
+    if random.chance(25) {
+      pending.append(.taskSuspended(execution, holdsThread: random.chance(50)))
+    } else {
+      pending.append(end(execution))
     }
   }
 

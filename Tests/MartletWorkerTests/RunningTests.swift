@@ -80,18 +80,6 @@ import Testing
     #expect(fixture.handle(end(1)).contains(.run(execution(1), blocking[2], inputs: [])))
   }
 
-  @Test func `a suspended body holds no thread`() {
-    var fixture = WorkerFixture()
-    _ = fixture.hear(.compute([task(1), task(2), task(3)]))
-    #expect(fixture.handle(.taskSuspended(execution(0))) == [.run(execution(1), task(2), inputs: [])])
-    #expect(fixture.handle(.taskSuspended(execution(0))) == [])
-    #expect(fixture.handle(.taskResumed(execution(0))) == [])
-    #expect(fixture.handle(.taskResumed(execution(0))) == [])
-    // Two bodies go on now; a third one is begun when there is a thread for it.
-    #expect(fixture.handle(end(1)) == [.hold(execution(1), value(1)), finished(2)])
-    #expect(fixture.handle(end(0)).contains(.run(execution(0), task(3), inputs: [])))
-  }
-
   @Test func `a failure is told once, and nothing of the task is left`() {
     var fixture = WorkerFixture()
     _ = fixture.hear(.compute([task(1)]))
@@ -248,7 +236,7 @@ import Testing
     #expect(fixture.hear(.holders(handle(8), [peer(1)], run: RunID(rawValue: 0))) == [])
     #expect(fixture.hear(.peerLost(worker(8))) == [])
     #expect(fixture.handle(end(33)) == [])
-    #expect(fixture.handle(.taskSuspended(execution(33))) == [])
+    #expect(fixture.handle(.taskSuspended(execution(33), holdsThread: true)) == [])
     #expect(fixture.handle(.spillEnded(value(33), .done, bytesOnDisk: 1)) == [])
     #expect(fixture.handle(.loadEnded(value(33), .done)) == [])
     #expect(fixture.core.leftover() == nil)

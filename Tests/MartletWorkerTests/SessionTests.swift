@@ -54,6 +54,23 @@ import Testing
     #expect(fixture.core.metrics.resultBytes == 10)
   }
 
+  @Test func `another scheduler's numbers of workers mean others`() {
+    var fixture = WorkerFixture()
+    _ = fixture.hear(.compute([task(1, inputs: [input(2, from: [5])])]))
+    _ = fixture.handle(.peerConnected(worker(5)))
+    _ = fixture.handle(.schedulerLost)
+    _ = fixture.handle(.schedulerConnected)
+    let actions = fixture.hear(
+      .welcome(WorkerID(rawValue: 9), epoch: 2, heartbeatNanoseconds: .max, keep: []))
+    #expect(actions.contains(.disconnectPeer(worker(5))))
+    // The new number five is somewhere else.
+    var elsewhere = input(2, from: [])
+    elsewhere.holders = [PeerRef(worker: worker(5), address: "elsewhere")]
+    #expect(
+      fixture.hear(.compute([task(1, run: 2, inputs: [elsewhere])])).contains(
+        .connectPeer(PeerRef(worker: worker(5), address: "elsewhere"))))
+  }
+
   @Test func `what the scheduler keeps and the worker does not hold is told as dropped`() {
     var fixture = WorkerFixture(isConnected: false)
     _ = fixture.handle(.schedulerConnected)

@@ -22,4 +22,12 @@ import Testing
   @Test(arguments: 0..<4 as Range<UInt64>) func `all kinds of faults`(block: UInt64) {
     run((block * 25)..<(block * 25 + 25), faults: Fault.allCases)
   }
+
+  @Test func `a seed does the same again`() throws {
+    for seed in 500..<530 as Range<UInt64> {
+      let first = try Simulation.run(seed: seed)
+      let second = try Simulation.run(seed: seed)
+      #expect(first == second, "seed \(seed)")
+    }
+  }
 }

@@ -30,21 +30,20 @@ extension Delayed {
   }
 
   private func cached(in cache: ResultCache, as key: Digest128) -> Delayed {
-    let head = node.header
-    let body = head.body
+    let (site, body, inputs) = (node.site, node.body, node.inputs)
     let keep: @Sendable (Slot, UInt64) -> Void = { slot, start in
       guard let value = slot.value(as: Value.self) else { return }
       let seconds = Double(martlet_monotonic_nanoseconds() - start) * 1e-9
       cache.store(value, for: key, bytes: 16 + slot.residentBytes, seconds: seconds)
     }
-    let old = head.extras ?? DelayedExtras()
+    let old = site.extras ?? DelayedExtras()
     let extras = DelayedExtras(
       traits: old.traits, predecessors: old.predecessors, key: key,
       shortcut: { cache.value(for: key, as: Value.self).map { constantBody($0) } })
     return Delayed(
       node: DelayedNode.make(
         DelayedHead(
-          label: head.label, place: head.place, kind: head.kind, extras: extras, count: Int(head.count)
+          label: site.label, place: site.place, kind: site.kind, extras: extras, count: inputs.count
         ) { inputs, context, slot in
           let start = martlet_monotonic_nanoseconds()
           do {
@@ -55,6 +54,6 @@ extension Delayed {
           }
           keep(slot.pointee, start)
         },
-        on: node.inputs))
+        on: inputs))
   }
 }

@@ -12,7 +12,7 @@ import MartletGraph
 /// print(try sum.run())  // 42
 /// ```
 ///
-/// Some 50 ns and 90 bytes each; closures that capture something take what they capture besides.
+/// Some 50 ns and 80 bytes each; closures that capture something take what they capture besides.
 @dynamicMemberLookup
 public struct Delayed<Value: Sendable>: @unchecked Sendable {
   // Sendable: see `DelayedNode`.
@@ -36,7 +36,7 @@ public struct Delayed<Value: Sendable>: @unchecked Sendable {
   public var erased: AnyDelayed { AnyDelayed(node: node) }
 
   /// The label that people see.
-  public var label: String { node.header.label }
+  public var label: String { node.site.label }
 }
 
 /// A delayed computation of which one does not know the type of the result.
@@ -48,7 +48,7 @@ public struct AnyDelayed: @unchecked Sendable {
   package init(node: DelayedNode) { self.node = node }
 
   /// The label that people see.
-  public var label: String { node.header.label }
+  public var label: String { node.site.label }
 }
 
 extension Delayed: CustomStringConvertible {

@@ -1,44 +1,60 @@
 package import MartletGraph
 
-/// What a node is besides its dependencies.
+/// What a node is besides its dependencies. What it shares with others is valid as long as the node.
 @usableFromInline
 package struct DelayedHead {
-  package let label: String
   package let body: TaskBody
-  /// What few nodes have.
-  package let extras: DelayedExtras?
-  /// The address of the file's name, see `CompactLocation`.
-  private let file: UInt
-  /// The dependencies that the node still owns: none once its memory is on its way back.
-  package fileprivate(set) var count: UInt32
-  /// The line in the lower 24 bits, the kind above.
-  private let lineAndKind: UInt32
+  private let about: Unmanaged<DelayedSite>
   /// The task that the node was written down as, below the number of the lowering that did so: see `LoweringTurn`.
   package var mark: UInt64 = 0
+  /// The dependencies that the node still owns, none once its memory is on its way back; above, whether it owns its site.
+  private var countAndOwnership: UInt32
+
+  private static let ownership: UInt32 = 1 << 31
 
   @usableFromInline
   package init(
     label: String, place: CompactLocation, kind: TaskKind, extras: DelayedExtras?, count: Int, body: @escaping TaskBody
   ) {
-    self.label = label
+    let reference = DelayedSiteReference(label: label, place: place, kind: kind, extras: extras)
+    about = reference.site
     self.body = body
-    self.extras = extras
-    file = place.file
-    lineAndKind = min(place.line, 0xff_ffff) | UInt32(kind.rawValue) << 24
-    self.count = UInt32(count)
+    countAndOwnership = UInt32(count) | (reference.isOwned ? DelayedHead.ownership : 0)
   }
 
-  /// Where it was written.
-  package var place: CompactLocation { CompactLocation(file: file, line: lineAndKind & 0xff_ffff) }
+  /// What the node has in common with others.
+  @inline(__always)
+  package var site: DelayedSite { about._withUnsafeGuaranteedRef { $0 } }
 
-  package var kind: TaskKind { TaskKind(rawValue: UInt8(truncatingIfNeeded: lineAndKind >> 24)) ?? .closure }
+  /// What few nodes have.
+  @inline(__always)
+  package var extras: DelayedExtras? { ownsSite ? about._withUnsafeGuaranteedRef { $0.extras } : nil }
+
+  /// Address of the site, the same for nodes that share one.
+  @inline(__always)
+  package var siteAddress: UInt { UInt(bitPattern: about.toOpaque()) }
+
+  /// The dependencies that the node still owns.
+  @inline(__always)
+  package var count: UInt32 { countAndOwnership & ~DelayedHead.ownership }
+
+  /// Whether nothing has to be let go of but the body.
+  @inline(__always)
+  fileprivate var ownsNothing: Bool { countAndOwnership == 0 }
+
+  @inline(__always)
+  private var ownsSite: Bool { countAndOwnership & DelayedHead.ownership != 0 }
+
+  fileprivate mutating func dropDependencies() { countAndOwnership &= DelayedHead.ownership }
+
+  fileprivate func dropSite() { if ownsSite { about.release() } }
 }
 
 /// One delayed computation: a task that is in no graph yet, and what it depends on. Immutable, shared by all who refer
 /// to it; as a chain of them may be a million long, it is freed without recursion. Who holds one is `@unchecked Sendable`
 /// for this reason: nothing changes but in `deinit`, when nobody else refers to the node.
 ///
-/// The dependencies stand behind the object, in its own allocation: 80 bytes a node, and 8 a dependency.
+/// The dependencies stand behind the object, in its own allocation: 56 bytes a node, and 8 a dependency.
 @usableFromInline
 package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNode>> {
   /// A node that owns a reference to each of its dependencies, which `fill` writes.
@@ -67,7 +83,15 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
     }
   }
 
+  /// What the node has in common with others.
+  package var site: DelayedSite { header.site }
+
+  /// The work.
+  package var body: TaskBody { header.body }
+
   deinit {
+    if header.ownsNothing { return }
+    header.dropSite()
     if header.count == 0 { return }
     var open: [DelayedNode] = []
     release(into: &open)
@@ -79,7 +103,7 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
   private func release(into open: inout [DelayedNode]) {
     withUnsafeMutablePointers { head, places in
       let count = Int(head.pointee.count)
-      head.pointee.count = 0
+      head.pointee.dropDependencies()
       for place in 0..<count {
         var input = places[place].takeRetainedValue()
         if isKnownUniquelyReferenced(&input), input.header.count > 0 { open.append(input) }

@@ -15,11 +15,29 @@ enum FinishGraphs {
     }
   }
 
-  /// Ranks the keys of each column, then places each part's groups by their rank.
-  static func placing(_ plan: GroupPlan, parts: Int) -> Wanted<PlacedGroups> {
+  /// Finds out whether the keys of one column number their groups themselves, and how.
+  static func direct(_ plan: GroupPlan, parts: Int) -> Wanted<GroupOrder?> {
     var builder = GraphBuilder()
-    let rankings = (0..<plan.rankingCount).map { index in builder.task("rank") { try plan.rank(index) } }
-    let order = builder.task("order", all: rankings) { plan.order($0) }
+    let surveys = (0..<parts).map { part in builder.task("survey") { plan.survey(part) } }
+    let measure = builder.task("measure", all: surveys) { plan.measure($0) }
+    let keys = (0..<parts).map { part in
+      builder.task("keys", measure) { measure in measure.flatMap { plan.keys(part, $0) } }
+    }
+    let all = builder.gather(keys)
+    let order = builder.task("order", all, measure) { keys, measure in measure.flatMap { plan.order(keys, $0) } }
+    return Wanted(graph: builder.build(), node: order)
+  }
+
+  /// Ranks the keys of each column, unless their order is known, then places each part's groups by it.
+  static func placing(_ plan: GroupPlan, parts: Int, order known: GroupOrder?) -> Wanted<PlacedGroups> {
+    var builder = GraphBuilder()
+    let order: Node<GroupOrder>
+    if let known {
+      order = builder.literal(known, label: "order")
+    } else {
+      let rankings = (0..<plan.rankingCount).map { index in builder.task("rank") { try plan.rank(index) } }
+      order = builder.task("order", all: rankings) { plan.order($0) }
+    }
     let placements = (0..<parts).map { part in builder.task("place", order) { plan.place(part, $0) } }
     let all = builder.gather(placements)
     let shards = builder.task("cut", all, order) { placements, order in

@@ -20,24 +20,24 @@ package enum InputFiles {
     var paths: [String] = []
     for pattern in patterns {
       // A file whose name has a bracket in it is meant before any glob is.
-      if pattern.contains(where: { "*?[".contains($0) }) && access(pattern, F_OK) != 0 {
+      if pattern.contains(where: { "*?[".contains($0) }) && access(pattern.systemName, F_OK) != 0 {
         paths += try matches(pattern)
       } else {
         paths.append(pattern)
       }
     }
-    return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return paths.sorted { FileName.bytes($0).lexicographicallyPrecedes(FileName.bytes($1)) }
   }
 
   private static func matches(_ pattern: String) throws(TableError) -> [String] {
     var found = glob_t()
     defer { globfree(&found) }
-    let status = glob(pattern, 0, nil, &found)
+    let status = glob(pattern.systemName, 0, nil, &found)
     guard status == 0, found.gl_pathc > 0 else {
       throw TableError(
         .unreadable, file: pattern, "no file matches",
         remedy: "check the pattern, and quote it so that the shell leaves it")
     }
-    return (0..<Int(found.gl_pathc)).map { String(cString: found.gl_pathv[$0]!) }
+    return (0..<Int(found.gl_pathc)).map { FileName.text(found.gl_pathv[$0]!) }
   }
 }

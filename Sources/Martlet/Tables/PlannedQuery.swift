@@ -69,8 +69,14 @@ package final class PlannedQuery {
     let recorder = record ? RunRecorder() : nil
     let scope = recorder?.begin()
     defer { if let scope { recorder?.end(scope) } }
+    let remote: (any Executor)?
+    do {
+      remote = try options.connect?(progress.cancellation)
+    } catch is CancellationError {
+      throw RunCancelled()
+    }
     let runner = QueryRunner(
-      files: files, layout: layout, executor: executor, remote: try options.connect?(),
+      files: files, layout: layout, executor: executor, remote: remote,
       sentBlockBytes: options.sentBlockBytes,
       progress: progress,
       memory: options.memoryBytes.map(MemoryLimit.init(limitBytes:)), endsProcess: options.endsProcess,
@@ -124,7 +130,7 @@ package final class PlannedQuery {
     }
     let cause = (failure as? TaskFailure).map { $0.rootCause } ?? failure
     // An overflow, say, of numbers that turn out to be texts further down is none.
-    guard let cause = cause as? TableError, cause.dependsOnTypes,
+    guard !writer.trustsTypes, let cause = cause as? TableError, cause.dependsOnTypes,
       try prove(columns: physical.scan.typedColumns, runner)
     else { throw failure }
     return nil

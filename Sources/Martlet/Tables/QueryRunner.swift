@@ -23,7 +23,7 @@ final class QueryRunner {
   private let remote: (any Executor)?
   private let sentBlockBytes: Int?
   private let progress: RunProgress
-  private let services: ScanServices
+  private let memory: MemoryLimit?
   private let options: RunOptions
   /// For passes whose results are written one after the other: when the output is slow, scans wait for it.
   private let streamingOptions: RunOptions
@@ -57,7 +57,7 @@ final class QueryRunner {
     self.remote = remote
     self.sentBlockBytes = remote == nil ? nil : sentBlockBytes
     self.progress = progress
-    services = ScanServices(progress: progress, memory: memory)
+    self.memory = memory
     options = RunOptions(
       memoryBudgetBytes: memory?.resultBytes, cancellation: progress.cancellation,
       events: recorder?.events ?? EventLog.current)
@@ -73,7 +73,7 @@ final class QueryRunner {
   /// Carries out `plan` and writes what comes of it.
   func run(_ plan: PhysicalPlan, _ writer: ResultWriter) throws -> Outcome {
     if case .stream = plan.scan.sink { return try stream(plan, writer) }
-    let parts = try pass(plan.scan, gate: nil)
+    let parts = try pass(plan.scan, gate: nil, isLast: plan.scan.hasProvenTypes)
     if let seen = contradictions(of: parts) { return .contradicted(seen) }
     try finish(plan, parts, writer)
     return .done
@@ -102,7 +102,7 @@ final class QueryRunner {
       if case .statistics(let columns) = partial { columns } else { [] }
     }
     let summaries = try FinishGraphs.statistics(partials).run(executor, options)
-    try writer.write(ResultFinisher.statistics(plan.sink.rawSlots.map(plan.name(of:)), summaries))
+    try writer.write(ResultFinisher.statistics(plan.sink.rawSlots.map(plan.name(of:)), summaries), wraps: true)
   }
 
   private func finishFrequencies(_ plan: ScanPlan, _ parts: [ScanResult], _ top: Int, _ writer: ResultWriter) throws {
@@ -122,15 +122,15 @@ final class QueryRunner {
 
   /// What a pass for types alone meets besides what `plan` expects; nil when nothing.
   func contradictions(_ plan: ScanPlan) throws -> [SeenTypes]? {
-    contradictions(of: try pass(plan, gate: nil))
+    contradictions(of: try pass(plan, gate: nil, isLast: false))
   }
 
   private func stream(_ plan: PhysicalPlan, _ writer: ResultWriter) throws -> Outcome {
-    let isProven = writer.trustsTypes || plan.scan.typedColumns.allSatisfy { plan.scan.columns[$0].isProven }
+    let isProven = writer.trustsTypes || plan.scan.hasProvenTypes
     let gate = writer.gate(try rowWriter(plan.scan), holdBytes: isProven ? nil : holdBytes)
     let parts: [ScanResult]
     do {
-      parts = try pass(plan.scan, gate: gate)
+      parts = try pass(plan.scan, gate: gate, isLast: isProven)
     } catch let failure as TaskFailure where failure.rootCause is OutputGate.HoldExceeded {
       return .tooMuchToHold
     } catch is OutputGate.HoldExceeded {
@@ -141,7 +141,13 @@ final class QueryRunner {
     return .done
   }
 
-  private func pass(_ plan: ScanPlan, gate: OutputGate?) throws -> [ScanResult] {
+  /// Reads the input once.
+  ///
+  /// - Parameter isLast: Whether nothing can make it necessary to read the input again.
+  private func pass(_ plan: ScanPlan, gate: OutputGate?, isLast: Bool) throws -> [ScanResult] {
+    let services = ScanServices(
+      progress: progress, memory: memory,
+      releasesInput: isLast && endsProcess && remote == nil)
     progress.bytes.store(0, ordering: .relaxed)
     progress.partitions.store(0, ordering: .relaxed)
     let pass = TablePass(
@@ -181,7 +187,9 @@ final class QueryRunner {
       options: GroupFinishOptions(
         names: finish.keyNames + finish.slots.map(\.name), keyTypes: finish.keyTypes),
       reader: ParsedKeyCells())
-    let placed = try FinishGraphs.placing(groups, parts: partials.count).run(executor, options)
+    let known =
+      groups.mayBeDirect ? try FinishGraphs.direct(groups, parts: partials.count).run(executor, options) : nil
+    let placed = try FinishGraphs.placing(groups, parts: partials.count, order: known).run(executor, options)
     let outputs = GroupOutputs(finish)
     if !finish.sort.isEmpty || finish.limit != nil || writer.needsWholeResult {
       let frames = try FinishGraphs.frames(placed.shards, outputs).run(executor, options)
@@ -201,6 +209,11 @@ final class QueryRunner {
     guard case .stream(let slots, let format) = plan.sink else { preconditionFailure("only selections are streamed") }
     return RowWriter(format: format, names: slots.map(plan.name(of:)), types: try plan.types(of: slots))
   }
+}
+
+extension ScanPlan {
+  /// Whether no cell can have another type than the plan expects.
+  fileprivate var hasProvenTypes: Bool { typedColumns.allSatisfy { columns[$0].isProven } }
 }
 
 /// Objects that go when the process does: giving their memory back piece by piece would take the time between the last byte

@@ -24,9 +24,10 @@ final class ResultWriter {
     try output.write(UnsafeRawBufferPointer(buffer.bytes))
   }
 
-  func write(_ result: TypedFrame) throws(TableError) {
+  /// - Parameter wraps: Whether a table shows all columns, whatever the terminal's width.
+  func write(_ result: TypedFrame, wraps: Bool = false) throws(TableError) {
     let buffer = ByteBuffer()
-    result.frame.write(format, types: result.types, width: width > 0 ? width : nil, to: buffer)
+    result.frame.write(format, types: result.types, width: width > 0 ? width : nil, wraps: wraps, to: buffer)
     try output.write(UnsafeRawBufferPointer(buffer.bytes))
   }
 

@@ -106,10 +106,13 @@ final class ScanServices: Sendable {
   /// Nil in a process that works for another one.
   let progress: RunProgress?
   let memory: MemoryLimit?
+  /// Whether this is the last time that the input is read.
+  let releasesInput: Bool
 
-  init(progress: RunProgress?, memory: MemoryLimit?) {
+  init(progress: RunProgress?, memory: MemoryLimit?, releasesInput: Bool = false) {
     self.progress = progress
     self.memory = memory
+    self.releasesInput = releasesInput
   }
 
   /// Those of a process that was sent the pass: it knows of no run and has its own ways to keep memory.

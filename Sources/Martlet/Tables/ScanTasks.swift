@@ -88,6 +88,8 @@ struct LinkPartition: PortableTaskFunction {
       return LinkedScan(
         result: untouched, end: ChainEnd(end: outcome.begin, rowCount: before?.rowCount ?? 0, isOver: true))
     }
+    // What is before this partition is proven, and so is where it begins.
+    if pass.services.releasesInput { try pass.source(of: target.file).release(before: target.range.lowerBound) }
     pass.services.progress?.partitions.add(1, ordering: .relaxed)
     let rowCount = (before?.rowCount ?? 0) + (result.partial?.frame?.rowCount ?? 0)
     let limit = pass.plan.sink.limit

@@ -33,8 +33,10 @@ struct TablePass {
       let partitions = cursor.nextRound()
       if partitions.isEmpty { break }
       let round = try graph(partitions, after: chain, merging: isRemote ? MergeTree() : whole)
+      let progress = remoteProgress(partitions)
       let results = try executor.run(
-        round.graph, outputs: round.tree.parts.map(\.erased) + [round.chain.erased], options: options)
+        round.graph, outputs: round.tree.parts.map(\.erased) + [round.chain.erased], options: watched(by: progress))
+      progress?.roundEnded()
       if isRemote {
         let parts = round.tree.parts.map { results[$0] }
         if isUnmerged {
@@ -44,7 +46,6 @@ struct TablePass {
         } else {
           fetched = try take(parts, behind: fetched)
         }
-        countRound(partitions)
       } else {
         whole = round.tree.map { results[$0] }
       }
@@ -118,10 +119,19 @@ struct TablePass {
       remedy: failure.remedy)
   }
 
-  private func countRound(_ partitions: [PartitionCursor.Partition]) {
-    guard let progress = pass.services.progress else { return }
-    progress.partitions.add(partitions.count, ordering: .relaxed)
-    progress.bytes.add(partitions.reduce(0) { $0 + $1.range.count }, ordering: .relaxed)
+  /// Who hears how far a round is in other processes; tasks of this one tell it themselves.
+  private func remoteProgress(_ partitions: [PartitionCursor.Partition]) -> RemoteScanProgress? {
+    guard isRemote, let progress = pass.services.progress else { return nil }
+    return RemoteScanProgress(
+      progress, partitions: partitions.count, bytes: partitions.reduce(0) { $0 + $1.range.count },
+      next: options.events?.observer)
+  }
+
+  private func watched(by progress: RemoteScanProgress?) -> RunOptions {
+    guard let progress else { return options }
+    var watched = options
+    watched.events = EventLog(capacityPerThread: 2, observer: progress)
+    return watched
   }
 
   private struct Round {

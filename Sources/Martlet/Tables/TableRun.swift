@@ -16,7 +16,7 @@ package struct ExecutionOptions: Sendable {
 
   /// Gives what runs the passes over the input, a cluster say; called once, when the query runs. Its graphs are data, made of
   /// the functions of `TableFunctions`; what is made of merged results runs in this process. Nil for threads of this process.
-  package var connect: (@Sendable () throws -> any Executor)?
+  package var connect: (@Sendable (CancellationSource) throws -> any Executor)?
   /// Whether the bytes of the input go with the tasks: in blocks of this size. Nil where workers read the files themselves.
   package var sentBlockBytes: Int?
   /// A size of block that suits most inputs: a record may reach so far into the next partition.

@@ -1,8 +1,11 @@
 /// Where the values of one encoding go.
 final class CodedSink {
-  var writer = ByteWriter()
+  var writer: ByteWriter
   /// What was begun here and may still grow: containers that somebody asked for by themselves, with their places.
-  var later: [(offset: Int, level: CodedLevel)] = []
+  var later: [(place: ByteWriter.Mark, level: CodedLevel)] = []
+
+  /// A sink of what will be appended to what `writer` writes.
+  init(of writer: ByteWriter) { self.writer = ByteWriter(of: writer) }
 }
 
 /// The names of fields of one encoding.
@@ -42,15 +45,15 @@ final class CodedLevel: Encoder {
   /// Writes a value with its names.
   static func write<Value: Encodable>(_ value: Value, to writer: inout ByteWriter) {
     do {
-      let level = try CodedLevel(names: CodedNames(), sink: CodedSink(), depth: writer.depth)
+      let level = try CodedLevel(names: CodedNames(), sink: CodedSink(of: writer), depth: writer.depth)
       // Sets and the like, which have a form of their own, never come here.
       try value.encode(to: level)
       level.end()
       let body = level.sink.finished()
       writer.write(varint: UInt64(level.names.names.count))
       for name in level.names.names { writer.write(name) }
-      writer.write(varint: UInt64(body.bytes.count))
-      body.bytes.withUnsafeBytes { writer.write(raw: $0) }
+      writer.write(varint: UInt64(body.byteCount))
+      writer.append(body)
       if let failure = body.failure { writer.fail(failure.message) }
     } catch {
       writer.fail("\(error)")
@@ -158,7 +161,7 @@ final class CodedLevel: Encoder {
   /// The bytes of a value by itself.
   func bytes<Value: Encodable>(ofPart value: Value) throws -> [UInt8] {
     var writer = ByteWriter()
-    let level = try CodedLevel(names: CodedNames(), sink: CodedSink(), depth: depth + 1)
+    let level = try CodedLevel(names: CodedNames(), sink: CodedSink(of: writer), depth: depth + 1)
     try level.encode(whole: value)
     let body = level.sink.finished()
     if let failure = body.failure { throw CodedForm.Problem(failure.message) }
@@ -171,8 +174,8 @@ final class CodedLevel: Encoder {
   /// A level of its own at the next place.
   func later() -> CodedLevel {
     do {
-      let level = try CodedLevel(names: names, sink: CodedSink(), depth: depth + 1)
-      sink.later.append((sink.writer.bytes.count, level))
+      let level = try CodedLevel(names: names, sink: CodedSink(of: sink.writer), depth: depth + 1)
+      sink.later.append((sink.writer.endMark, level))
       return level
     } catch {
       fail("\(error)")
@@ -185,18 +188,17 @@ extension CodedSink {
   /// What was written, with everything in its place. Calls itself as deep as levels are.
   func finished() -> ByteWriter {
     if later.isEmpty { return writer }
-    var all = ByteWriter(capacity: writer.bytes.count)
+    var all = ByteWriter(of: writer)
     if let failure = writer.failure { all.fail(failure.message) }
-    var start = 0
-    for (offset, level) in later {
-      writer.bytes[start..<offset].withUnsafeBytes { all.write(raw: $0) }
-      start = offset
+    let parts = writer.parts(at: later.map(\.place))
+    for (part, (_, level)) in zip(parts, later) {
+      all.append(writer, part)
       level.end()
       let inner = level.sink.finished()
       if let failure = inner.failure { all.fail(failure.message) }
-      inner.bytes.withUnsafeBytes { all.write(raw: $0) }
+      all.append(inner)
     }
-    writer.bytes[start...].withUnsafeBytes { all.write(raw: $0) }
+    if let last = parts.last { all.append(writer, last) }
     return all
   }
 }

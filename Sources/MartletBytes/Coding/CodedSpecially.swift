@@ -1,9 +1,10 @@
 extension Array: CodedSpecially where Element: BulkNumber & PortableValue {
   func encode(in level: CodedLevel) throws {
-    let bytes = portableBytes()
+    // The count, which is written first, and the numbers.
+    let byteCount = ByteWriter.bytes(ofVarint: UInt64(count)) + count * MemoryLayout<Element>.stride
     level.mark(.bulk)
-    level.sink.writer.write(varint: UInt64(bytes.count))
-    bytes.withUnsafeBytes { level.sink.writer.write(raw: $0) }
+    level.sink.writer.write(varint: UInt64(byteCount))
+    write(to: &level.sink.writer)
   }
 
   init(in value: CodedValue) throws {

@@ -34,7 +34,7 @@ extension Array: PortableValue where Element: PortableValue {
   public func write(to writer: inout ByteWriter) {
     writer.write(varint: UInt64(count))
     if let number = Element.self as? any BulkNumber.Type, number.isBulk {
-      withUnsafeBytes { writer.write(raw: $0) }
+      number.write(self, to: &writer)
     } else {
       writer.writeInside { writer in
         for element in self { element.write(to: &writer) }
@@ -46,12 +46,7 @@ extension Array: PortableValue where Element: PortableValue {
   public init(from reader: inout ByteReader) throws(ByteError) {
     let count = try reader.readCount(elementBytes: Element.leastBytes)
     if let number = Element.self as? any BulkNumber.Type, number.isBulk {
-      self = try reader.readRaw(count * MemoryLayout<Element>.stride) { raw in
-        [Element](unsafeUninitializedCapacity: count) { buffer, filled in
-          UnsafeMutableRawBufferPointer(buffer).copyMemory(from: raw)
-          filled = count
-        }
-      }
+      self = try number.readArray(count, &reader)
       return
     }
     self = try reader.readInside { (reader) throws(ByteError) in

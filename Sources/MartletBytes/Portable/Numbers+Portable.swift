@@ -1,24 +1,66 @@
 /// Numbers whose bytes in memory are the bytes that they write, and for which every bit pattern is a value: arrays of them
 /// are copied in one piece.
-protocol BulkNumber: BitwiseCopyable {}
+protocol BulkNumber: BitwiseCopyable, Sendable {
+  /// What memory of such numbers is called on the wire and in files: see `ByteSegment`. Never used again for another type.
+  static var bulkKind: UInt8 { get }
+}
 
 extension BulkNumber {
   /// Whether memory has the order of bytes that is written.
   static var isBulk: Bool { Int(littleEndian: 1) == 1 }
+
+  /// Writes the memory of an array of `Self`, whose type the caller does not know to be that.
+  static func write<Element>(_ array: [Element], to writer: inout ByteWriter) {
+    guard Element.self == Self.self else { return writer.fail("\(Element.self) is not \(Self.self)") }
+    // The same type; a cast of arrays would look at each element.
+    writer.write(bulk: unsafeBitCast(array, to: [Self].self))
+  }
+
+  /// Reads what `write` wrote of so many.
+  static func readArray<Element>(_ count: Int, _ reader: inout ByteReader) throws(ByteError) -> [Element] {
+    guard Element.self == Self.self else {
+      throw ByteError(offset: reader.offset, "\(Element.self) is not \(Self.self)")
+    }
+    return unsafeBitCast(try reader.readBulk(Self.self, count), to: [Element].self)
+  }
 }
 
-extension Int8: BulkNumber {}
-extension Int16: BulkNumber {}
-extension Int32: BulkNumber {}
-extension Int64: BulkNumber {}
-extension Int: BulkNumber {}
-extension UInt8: BulkNumber {}
-extension UInt16: BulkNumber {}
-extension UInt32: BulkNumber {}
-extension UInt64: BulkNumber {}
-extension UInt: BulkNumber {}
-extension Float: BulkNumber {}
-extension Double: BulkNumber {}
+extension Int8: BulkNumber {
+  static var bulkKind: UInt8 { 1 }
+}
+extension Int16: BulkNumber {
+  static var bulkKind: UInt8 { 2 }
+}
+extension Int32: BulkNumber {
+  static var bulkKind: UInt8 { 3 }
+}
+extension Int64: BulkNumber {
+  static var bulkKind: UInt8 { 4 }
+}
+extension Int: BulkNumber {
+  static var bulkKind: UInt8 { 5 }
+}
+extension UInt8: BulkNumber {
+  static var bulkKind: UInt8 { 6 }
+}
+extension UInt16: BulkNumber {
+  static var bulkKind: UInt8 { 7 }
+}
+extension UInt32: BulkNumber {
+  static var bulkKind: UInt8 { 8 }
+}
+extension UInt64: BulkNumber {
+  static var bulkKind: UInt8 { 9 }
+}
+extension UInt: BulkNumber {
+  static var bulkKind: UInt8 { 10 }
+}
+extension Float: BulkNumber {
+  static var bulkKind: UInt8 { 11 }
+}
+extension Double: BulkNumber {
+  static var bulkKind: UInt8 { 12 }
+}
 
 extension Int8: PortableValue {
   /// One byte.

@@ -215,15 +215,21 @@ extension ClientCore {
     }
     missing.removeAll(keepingCapacity: true)
     guard !asks.isEmpty else { return }
-    var rest = asks.filter { future in
+    let rest = asks.filter { future in
       slot(of: future).map { futures[Int($0)].fetch == .asking } ?? false
-    }[...]
+    }
     asks.removeAll(keepingCapacity: true)
+    wantAgain(rest, &actions)
+  }
+
+  /// Tells the scheduler that futures are wanted which it knew.
+  mutating func wantAgain(_ futures: some Sequence<FutureID>, _ actions: inout [ClientAction]) {
+    var rest = Array(futures)[...]
     while !rest.isEmpty {
       let list = Array(rest.prefix(settings.keysInMessage))
       rest = rest.dropFirst(settings.keysInMessage)
-      let request = wireNumber(for: .asked(list))
-      tell(.want(request: request, list.map { futures[Int($0.slot)].digest }), &actions)
+      let request = wireNumber(for: .asked(list, unwants: unwantsSaid))
+      tell(.want(request: request, list.map { self.futures[Int($0.slot)].digest }), &actions)
     }
   }
 
@@ -231,9 +237,15 @@ extension ClientCore {
   mutating func askedAgain(_ list: [FutureID], _ tasks: [NamedTask]) -> Bool {
     let known = Set(tasks.map(\.digest))
     for future in list {
-      guard let slot = slot(of: future), futures[Int(slot)].fetch == .asking,
-        !known.contains(futures[Int(slot)].digest)
+      guard let slot = slot(of: future), !known.contains(futures[Int(slot)].digest),
+        futures[Int(slot)].state == .waiting || futures[Int(slot)].state == .finished
       else { continue }
+      switch futures[Int(slot)].fetch {
+      case .asking: break
+      // A graph on its way may bring it.
+      case .none: if futures[Int(slot)].pending > 0 { continue }
+      case .queued, .inFlight, .receiving, .delayed: continue
+      }
       if let task = futures[Int(slot)].task { futuresByTask[task] = nil }
       futures[Int(slot)].task = nil
       futures[Int(slot)].fetch = .none
@@ -245,8 +257,9 @@ extension ClientCore {
   /// The scheduler names holders; those that were tried may be tried again.
   mutating func noteHolders(_ held: [HeldResult]) {
     for result in held {
-      guard let slot = futuresByTask[result.task], futures[Int(slot)].state == .finished,
-        futures[Int(slot)].fetch == .none
+      toldHolders[result.task] = result.holders
+      guard let slot = futuresByTask[result.task],
+        futures[Int(slot)].state == .finished || futures[Int(slot)].state == .held
       else { continue }
       futures[Int(slot)].holders = Array(result.holders.prefix(8))
       futures[Int(slot)].tried = 0
@@ -448,6 +461,7 @@ extension ClientCore {
     let request = nextWire
     nextWire &+= 1
     peers[Int(peer)].puts.append((request, graph))
+    peers[Int(peer)].lastHeard = now
     connectIfNeeded(peer, &actions)
     let values = graphs[Int(graph)].values.map {
       PutValue(digest: $0.digest, type: $0.type, byteCount: $0.byteCount)

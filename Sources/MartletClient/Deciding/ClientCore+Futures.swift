@@ -25,7 +25,7 @@ extension ClientCore {
     return slot
   }
 
-  private mutating func record(for digest: Digest128) -> UInt32 {
+  mutating func record(for digest: Digest128) -> UInt32 {
     if let known = futuresByDigest[digest] { return known }
     let slot: UInt32
     if let old = freeFutures.popLast() {
@@ -83,6 +83,17 @@ extension ClientCore {
       }
     }
     isSettling = false
+  }
+
+  /// While the list of graphs is walked nothing is settled: of what is refused on the way, others, and so the next one, could go.
+  mutating func beginWalk() -> Bool {
+    defer { isSettling = true }
+    return isSettling
+  }
+
+  mutating func endWalk(_ wasSettling: Bool, _ actions: inout [ClientAction]) {
+    isSettling = wasSettling
+    settle(&actions)
   }
 
   // MARK: What became of it
@@ -226,7 +237,7 @@ extension ClientCore {
   }
 
   mutating func cancel(_ list: [FutureID], force: Bool, _ actions: inout [ClientAction]) {
-    var handles: [TaskHandle] = []
+    var cancelled: [(slot: UInt32, task: TaskHandle)] = []
     for future in list {
       guard let slot = slot(of: future), futures[Int(slot)].handles > 0 else { continue }
       switch futures[Int(slot)].state {
@@ -240,16 +251,35 @@ extension ClientCore {
       futures[Int(slot)].isCancelled = true
       futures[Int(slot)].isForced = force
       if let task = futures[Int(slot)].task {
-        handles.append(task)
+        cancelled.append((slot, task))
         futuresByTask[task] = nil
         futures[Int(slot)].task = nil
       }
     }
-    if !handles.isEmpty { tell(.cancel(handles, force: force), &actions) }
+    tellCancelled(cancelled, force: force, &actions)
+  }
+
+  /// Tells the scheduler that tasks are not wanted any more. What was asked before may still be answered with them.
+  private mutating func tellCancelled(
+    _ list: [(slot: UInt32, task: TaskHandle)], force: Bool, _ actions: inout [ClientAction]
+  ) {
+    if list.isEmpty { return }
+    flushReleases(&actions)
+    unwantsSaid += 1
+    for (slot, task) in list {
+      futures[Int(slot)].cancelledTask = task
+      futures[Int(slot)].cancelledAt = unwantsSaid
+    }
+    var rest = list[...]
+    while !rest.isEmpty {
+      tell(.cancel(rest.prefix(settings.keysInMessage).map(\.task), force: force), &actions)
+      rest = rest.dropFirst(settings.keysInMessage)
+    }
   }
 
   mutating func retry(_ future: FutureID, _ actions: inout [ClientAction]) {
     guard let slot = slot(of: future), futures[Int(slot)].state == .failed else { return }
+    if phase == .ended, let failure = futures[Int(slot)].failure { return actions.append(.failed(future, failure)) }
     if let task = futures[Int(slot)].task {
       wait(slot)
       retries.append(task)
@@ -260,12 +290,15 @@ extension ClientCore {
 
   // MARK: The scheduler's handles
 
-  /// Notes the scheduler's handle of a future; false when the scheduler contradicts itself.
-  mutating func bind(_ slot: UInt32, _ task: TaskHandle, _ actions: inout [ClientAction]) -> Bool {
+  /// Notes the scheduler's handle of a future; false when the scheduler contradicts itself. `unwants`: how often it had been told
+  /// that something is not wanted any more when it was asked for the handle.
+  mutating func bind(_ slot: UInt32, _ task: TaskHandle, unwants: UInt64, _ actions: inout [ClientAction]) -> Bool {
     if let other = futuresByTask[task], other != slot { return false }
     let record = futures[Int(slot)]
+    // It was cancelled behind the question. Who wants it again has it sent again.
+    if record.cancelledTask == task, record.cancelledAt > unwants { return true }
     if record.isCancelled, record.state == .failed {
-      tell(.cancel([task], force: record.isForced), &actions)
+      tellCancelled([(slot, task)], force: record.isForced, &actions)
       return true
     }
     if let old = record.task, old != task { futuresByTask[old] = nil }

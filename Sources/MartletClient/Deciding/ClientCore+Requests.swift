@@ -11,6 +11,7 @@ extension ClientCore {
     if requestsByID.count >= settings.requestLimit {
       return deny("\(settings.requestLimit) requests are not answered yet: wait for some")
     }
+    if let problem = body.problem { return deny(problem) }
     for future in named(by: body) {
       guard let place = slot(of: future), futures[Int(place)].handles > 0 else { return deny("there is no \(future)") }
     }
@@ -28,6 +29,12 @@ extension ClientCore {
     // Its futures may not go before it is answered.
     for future in named(by: body) { futures[Int(future.slot)].handles += 1 }
     if case .gather(let list) = body { return gather(list, slot, &actions) }
+    // Whatever becomes of it, it is not held any more: it is not renewed, and cannot be lost.
+    if case .coordinate(.giveBack(_, let lease), _) = body { leases.removeAll { $0.lease == lease } }
+    if unsentRequests.count > 2 * requests.count + 64 {
+      unsentRequests.removeAll { !requests[Int($0.slot)].isUsed || requests[Int($0.slot)].sequence != $0.sequence }
+    }
+    unsentRequests.append((slot, record.sequence))
     hasUnsentRequests = true
   }
 
@@ -36,13 +43,8 @@ extension ClientCore {
     case .gather(let list), .publish(_, let list, _), .whoHas(let list), .replicate(let list, _), .rebalance(let list):
       list
     case .coordinate(_, let future): future.map { [$0] } ?? []
-    case .unpublish, .subscribe, .ask, .runOnWorkers: []
+    case .unpublish, .subscribe, .ask, .runOnWorkers, .retireWorkers, .restart: []
     }
-  }
-
-  mutating func abandon(_ id: RequestID, _ actions: inout [ClientAction]) {
-    guard let slot = requestsByID[id] else { return }
-    remove(slot, &actions)
   }
 
   /// Answers a request, which is over then.
@@ -52,7 +54,7 @@ extension ClientCore {
     remove(slot, &actions)
   }
 
-  private mutating func remove(_ slot: UInt32, _ actions: inout [ClientAction]) {
+  mutating func remove(_ slot: UInt32, _ actions: inout [ClientAction]) {
     let record = requests[Int(slot)]
     requests[Int(slot)].isUsed = false
     requestsByID[record.id] = nil
@@ -122,14 +124,10 @@ extension ClientCore {
 
   /// Sends requests that were not sent, in their order. Those that speak of futures wait until the scheduler knows these.
   mutating func sendRequests(_ actions: inout [ClientAction]) {
-    var waiting: [UInt32] = []
-    for number in requests.indices where requests[number].isUsed && requests[number].wire == nil {
-      if case .gather = requests[number].body { continue }
-      waiting.append(UInt32(number))
-    }
-    waiting.sort { requests[Int($0)].sequence < requests[Int($1)].sequence }
+    let waiting = unsentRequests
+    unsentRequests = []
     hasUnsentRequests = false
-    for slot in waiting where requests[Int(slot)].isUsed {
+    for (slot, sequence) in waiting where requests[Int(slot)].isUsed && requests[Int(slot)].sequence == sequence {
       let futures = named(by: requests[Int(slot)].body)
       if let failed = futures.first(where: { self.futures[Int($0.slot)].state == .failed }) {
         let failure = self.futures[Int(failed.slot)].failure ?? lostRecord(failed.slot, "it failed")
@@ -137,14 +135,33 @@ extension ClientCore {
         continue
       }
       let tasks = futures.compactMap { self.futures[Int($0.slot)].task }
-      guard tasks.count == futures.count else {
+      if tasks.count < futures.count {
+        if let gone = bringBack(futures) {
+          let reason = "the scheduler does not know \(digest(of: gone)!) any more, and its graph is no longer kept here"
+          answer(slot, .denied(reason), &actions)
+          continue
+        }
+        unsentRequests.append((slot, sequence))
         hasUnsentRequests = true
         continue
       }
       let wire = wireNumber(for: .request(slot))
       requests[Int(slot)].wire = wire
       tell(message(requests[Int(slot)].body, tasks, wire), &actions)
+      requests[Int(slot)].unwantsSaid = unwantsSaid
     }
+  }
+
+  /// Sees to it that the scheduler will know the futures of a request: it may be another one than that which has computed
+  /// values that are here. The first that nobody can give it, or nil.
+  private mutating func bringBack(_ list: [FutureID]) -> FutureID? {
+    for future in list {
+      let record = futures[Int(future.slot)]
+      guard record.task == nil, record.state == .held, record.pending == 0, record.expected == 0 else { continue }
+      if record.provider == FutureRecord.none { return future }
+      bringBack(future.slot)
+    }
+    return nil
   }
 
   private func message(_ body: ClientRequest, _ tasks: [TaskHandle], _ wire: UInt32) -> ClientToScheduler {
@@ -158,6 +175,8 @@ extension ClientCore {
     case .replicate(_, let copies): return .replicate(request: wire, tasks, copies: copies)
     case .rebalance: return .rebalance(request: wire, tasks)
     case .runOnWorkers(let call): return .runOnWorkers(request: wire, call)
+    case .retireWorkers(let names): return .retireWorkers(request: wire, names)
+    case .restart(let name, let timeout): return .restart(request: wire, name: name, timeoutNanoseconds: timeout)
     case .coordinate(let operation, _):
       guard let task = tasks.first else { return .coordinate(request: wire, operation) }
       switch operation {
@@ -176,6 +195,7 @@ extension ClientCore {
     for number in requests.indices where requests[number].isUsed && requests[number].wire != nil {
       requests[number].wire = nil
       if requests[number].body.canBeRepeated {
+        unsentRequests.append((UInt32(number), requests[number].sequence))
         hasUnsentRequests = true
       } else {
         answer(
@@ -183,6 +203,7 @@ extension ClientCore {
           .denied("the connection to the scheduler was lost: whether it was carried out is not known"), &actions)
       }
     }
+    unsentRequests.sort { $0.sequence < $1.sequence }
   }
 
   // MARK: Answers
@@ -195,22 +216,35 @@ extension ClientCore {
   mutating func answered(_ wire: UInt32, _ text: String, _ actions: inout [ClientAction]) {
     guard let slot = request(wire) else { return }
     if case .whoHas(let list) = requests[Int(slot)].body {
-      let held = list.map { HeldFuture(future: $0, holders: futures[Int($0.slot)].holders) }
+      let held = list.map { future in
+        HeldFuture(future: future, holders: futures[Int(future.slot)].task.flatMap { toldHolders[$0] } ?? [])
+      }
+      toldHolders = [:]
       return answer(slot, .holders(held), &actions)
     }
     answer(slot, .text(text), &actions)
   }
 
-  /// The tasks behind a published name: one handle on each for the program.
+  /// The tasks behind a published name, or the one that is shared: one handle on each for the program.
   mutating func subscribed(_ slot: UInt32, _ tasks: [NamedTask], _ actions: inout [ClientAction]) -> Bool {
-    guard case .subscribe = requests[Int(slot)].body else { return false }
+    switch requests[Int(slot)].body {
+    case .subscribe: break
+    case .coordinate(.take, _), .coordinate(.read, _): if tasks.count != 1 { return false }
+    default: return false
+    }
     var list: [FutureID] = []
     for task in tasks {
       let place = use(task.digest, &actions)
-      guard bind(place, task.task, &actions) else { return false }
+      guard bind(place, task.task, unwants: requests[Int(slot)].unwantsSaid, &actions) else { return false }
       list.append(id(of: place))
     }
-    answer(slot, .futures(list), &actions)
+    // What was released meanwhile the scheduler has taken for wanted when it named it, and for unwanted since.
+    if requests[Int(slot)].unwantsSaid != unwantsSaid || !releases.isEmpty { wantAgain(list, &actions) }
+    if case .subscribe = requests[Int(slot)].body {
+      answer(slot, .futures(list), &actions)
+    } else if let future = list.first {
+      answer(slot, .future(future), &actions)
+    }
     return true
   }
 
@@ -224,7 +258,7 @@ extension ClientCore {
     var list: [HeldFuture] = []
     for task in tasks {
       let place = use(task.digest, &actions)
-      guard bind(place, task.task, &actions) else { return false }
+      guard bind(place, task.task, unwants: requests[Int(slot)].unwantsSaid, &actions) else { return false }
       list.append(HeldFuture(future: id(of: place), holders: [task.worker]))
     }
     answer(slot, .holders(list), &actions)
@@ -237,15 +271,21 @@ extension ClientCore {
     case .renewal(let lease):
       wireUses[wire] = nil
       loseLease(lease, &actions)
+    case .abandoned: wireUses[wire] = nil
     case .resume, .asked, .graph, nil: break
     }
   }
 
   mutating func coordinated(_ wire: UInt32, _ reply: CoordinationReply, _ actions: inout [ClientAction]) {
-    if case .renewal(let lease)? = wireUses[wire] {
+    switch wireUses[wire] {
+    case .renewal(let lease):
       wireUses[wire] = nil
       if reply != .done { loseLease(lease, &actions) }
       return
+    case .abandoned(let operation, _):
+      wireUses[wire] = nil
+      return undo(operation, reply, &actions)
+    case .request, .resume, .asked, .graph, nil: break
     }
     guard let slot = request(wire) else { return }
     let record = requests[Int(slot)]
@@ -259,15 +299,10 @@ extension ClientCore {
         requests[Int(slot)].isListening = true
         return
       }
-      if case .coordinate(.giveBack(_, let lease), _) = record.body { leases.removeAll { $0.lease == lease } }
       answer(slot, .done, &actions)
     case .value(.bytes(let type, let bytes)): answer(slot, .value(type: type, bytes), &actions)
-    case .value(.task(let task)):
-      guard let future = futuresByTask[task], futures[Int(future)].handles > 0 else {
-        return answer(slot, .denied("it is the task \(task), which is no future of this session"), &actions)
-      }
-      futures[Int(future)].handles += 1
-      answer(slot, .future(id(of: future)), &actions)
+    // Clients are told of tasks by `named`.
+    case .value(.task(let task)): answer(slot, .denied("it is the task \(task), of which no key is known"), &actions)
     case .lease(let lease, let fence):
       if case .coordinate(.acquire(let semaphore, _, _, let duration, _), _) = record.body, duration > 0 {
         leases.append(
@@ -306,7 +341,7 @@ extension ClientRequest {
     switch self {
     case .gather, .subscribe, .whoHas, .ask, .replicate, .rebalance: true
     case .publish(_, _, let overwrites): overwrites
-    case .unpublish, .runOnWorkers: false
+    case .unpublish, .runOnWorkers, .retireWorkers, .restart: false
     case .coordinate(let operation, _):
       switch operation {
       case .set, .unset, .read, .signal, .wait, .listen, .renew: true

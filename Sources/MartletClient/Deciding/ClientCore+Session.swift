@@ -21,11 +21,7 @@ extension ClientCore {
     let isNew = epoch != nil && epoch != newEpoch
     if isNew {
       actions.append(.log("another scheduler answers: what is not done is submitted again"))
-      for lease in leases { actions.append(.leaseLost(semaphore: lease.semaphore, lease.lease)) }
-      leases = []
       failPlacedData(&actions)
-    } else {
-      for number in leases.indices { leases[number].renewAt = now }
     }
     epoch = newEpoch
     connectAttempts = 0
@@ -33,6 +29,8 @@ extension ClientCore {
     lastSaid = now
     phase = .resuming
     resumesLeft = 0
+    if settings.isInside { tell(.inside, &actions) }
+    if settings.weight > 1 { tell(.weight(settings.weight), &actions) }
     // First the data that nobody there can compute: it may be needed as soon as anything is wanted.
     sendData(&actions)
     // What another graph still has to bring is asked for with it.
@@ -43,7 +41,7 @@ extension ClientCore {
     }
     var rest = digests[...]
     while !rest.isEmpty {
-      let request = wireNumber(for: .resume)
+      let request = wireNumber(for: .resume(unwants: unwantsSaid))
       resumesLeft += 1
       tell(.want(request: request, Array(rest.prefix(settings.keysInMessage))), &actions)
       rest = rest.dropFirst(settings.keysInMessage)
@@ -58,20 +56,21 @@ extension ClientCore {
   }
 
   /// The scheduler has named what it knows of what was asked for after a reconnect.
-  mutating func resumed(_ tasks: [NamedTask], _ actions: inout [ClientAction]) -> Bool {
-    guard rebind(tasks, &actions) else { return false }
+  mutating func resumed(_ tasks: [NamedTask], unwants: UInt64, _ actions: inout [ClientAction]) -> Bool {
+    guard rebind(tasks, unwants: unwants, &actions) else { return false }
     resumesLeft -= 1
     if resumesLeft == 0 { becomeReady() }
     return true
   }
 
-  /// Notes handles of tasks that this client wants; what it does not want any more is released.
-  mutating func rebind(_ tasks: [NamedTask], _ actions: inout [ClientAction]) -> Bool {
+  /// Notes handles of tasks that this client wants; what it does not want any more is released. `unwants`: how often the scheduler
+  /// had been told that something is not wanted any more when it was asked.
+  mutating func rebind(_ tasks: [NamedTask], unwants: UInt64, _ actions: inout [ClientAction]) -> Bool {
     for task in tasks {
       if let slot = futuresByDigest[task.digest],
         futures[Int(slot)].handles > 0 || futures[Int(slot)].pending > 0
       {
-        guard bind(slot, task.task, &actions) else { return false }
+        guard bind(slot, task.task, unwants: unwants, &actions) else { return false }
       } else {
         releases.append(task.task)
       }
@@ -81,10 +80,12 @@ extension ClientCore {
 
   /// Data on its way to a worker, or told to a scheduler that is gone, cannot be brought to another one.
   private mutating func failPlacedData(_ actions: inout [ClientAction]) {
+    let wasSettling = beginWalk()
+    defer { endWalk(wasSettling, &actions) }
     var graph = firstGraph
     while graph != FutureRecord.none {
       let next = graphs[Int(graph)].next
-      if graphs[Int(graph)].place != nil, graphs[Int(graph)].phase == .unsent {
+      if graphs[Int(graph)].place != nil, graphs[Int(graph)].phase == .unsent || graphs[Int(graph)].phase == .putting {
         let failure = FailureRecord(
           .lost, key: Digest128(low: 0, high: 0), label: "", message: "the scheduler was restarted: scatter it anew",
           attempts: 0)
@@ -105,9 +106,9 @@ extension ClientCore {
       actions.append(.log("the scheduler is lost: \(reason)"))
     case .disconnected: break
     }
-    let seconds = settings.reconnectNanoseconds / 1_000_000_000
-    guard now - lostAt < settings.reconnectNanoseconds else {
-      return end("the scheduler could not be reached for \(seconds) s: \(reason)", &actions)
+    let limit = epoch == nil ? settings.connectNanoseconds : settings.reconnectNanoseconds
+    guard now - lostAt < limit else {
+      return end("the scheduler could not be reached for \(limit / 1_000_000_000) s: \(reason)", &actions)
     }
     actions.append(.connectScheduler(afterNanoseconds: backoff(connectAttempts)))
     connectAttempts += 1
@@ -143,6 +144,11 @@ extension ClientCore {
     retries.removeAll()
     asks.removeAll()
     missing.removeAll()
+    toldHolders = [:]
+    watchedGraphs = [:]
+    // The scheduler gives the places of a client whose connection has ended to others at once.
+    for lease in leases { actions.append(.leaseLost(semaphore: lease.semaphore, lease.lease)) }
+    leases = []
     requestsLost(&actions)
     wireUses.removeAll()
     resumesLeft = 0
@@ -161,6 +167,7 @@ extension ClientCore {
     for number in futures.indices where futures[number].isUsed && futures[number].state != .held {
       fail(UInt32(number), lostRecord(UInt32(number), "the session is over: \(reason)"), &actions)
     }
+    let wasSettling = beginWalk()
     var graph = firstGraph
     while graph != FutureRecord.none {
       let next = graphs[Int(graph)].next
@@ -171,7 +178,7 @@ extension ClientCore {
       refuse(graph, failure, &actions)
       graph = next
     }
-    settle(&actions)
+    endWalk(wasSettling, &actions)
     closePeers(&actions)
     actions.append(.closeScheduler)
     actions.append(.sessionLost(reason: reason))
@@ -215,8 +222,13 @@ extension ClientCore {
       }
     case .refused(let graph, let failure):
       if case .graph(let slot)? = wireUses[graph] {
-        actions.append(.refused(graphs[Int(slot)].submission, failure))
-        refuse(slot, failure, &actions)
+        let failure = reason(of: failure, refusing: slot)
+        if graphs[Int(slot)].partEnds.isEmpty {
+          actions.append(.refused(graphs[Int(slot)].submission, failure))
+          refuse(slot, failure, &actions)
+        } else {
+          split(slot, failure, &actions)
+        }
       } else {
         isPossible = false
       }
@@ -226,10 +238,13 @@ extension ClientCore {
     case .recomputing(let tasks): for task in tasks { recomputing(task, &actions) }
     case .holders(let held): noteHolders(held)
     case .named(let request, let tasks): isPossible = named(request, tasks, &actions)
+    case .progress(let graph, let labels): advanced(graph, labels, &actions)
     case .onWorkers(let request, let tasks): isPossible = ranOnWorkers(request, tasks, &actions)
     case .answer(let request, let text): answered(request, text, &actions)
     case .coordinated(let request, let reply): coordinated(request, reply, &actions)
     case .denied(let request, let reason): denied(request, reason, &actions)
+    case .restarted(let name): restarted(name, &actions)
+    case .stranded(let list): actions.append(.stranded(list))
     case .heartbeat: break
     case .goodbye(let reason):
       actions.append(.closeScheduler)
@@ -238,17 +253,27 @@ extension ClientCore {
     if !isPossible { end("the scheduler contradicts itself", &actions) }
   }
 
+  /// The scheduler says how far a graph is; a graph that is dropped meanwhile is nobody's affair.
+  private func advanced(_ wire: UInt32, _ labels: [LabelProgress], _ actions: inout [ClientAction]) {
+    guard let graph = watchedGraphs[wire] else { return }
+    actions.append(.advanced(graphs[Int(graph)].submission, labels))
+  }
+
   private mutating func named(_ request: UInt32, _ tasks: [NamedTask], _ actions: inout [ClientAction]) -> Bool {
     switch wireUses[request] {
-    case .resume:
+    case .resume(let unwants):
       wireUses[request] = nil
-      return resumed(tasks, &actions)
-    case .asked(let list):
+      return resumed(tasks, unwants: unwants, &actions)
+    case .asked(let list, let unwants):
       wireUses[request] = nil
-      guard rebind(tasks, &actions) else { return false }
+      guard rebind(tasks, unwants: unwants, &actions) else { return false }
       return askedAgain(list, tasks)
     case .graph(let slot): return scattered(slot, tasks, &actions)
     case .request(let slot): return subscribed(slot, tasks, &actions)
+    case .abandoned(let operation, let unwants):
+      wireUses[request] = nil
+      for task in tasks { undo(operation, .value(.task(task.task)), &actions) }
+      return rebind(tasks, unwants: unwants, &actions)
     case .renewal, nil: return false
     }
   }

@@ -62,6 +62,10 @@ struct FutureRecord {
   var failure: FailureRecord?
   var isCancelled = false
   var isForced = false
+  /// What the scheduler was told to cancel last, and how often it had been told of such things then. An answer to what was asked
+  /// before may still name it; the scheduler does not hold it for this client any more.
+  var cancelledTask: TaskHandle?
+  var cancelledAt: UInt64 = 0
   /// What was said of it, and counted in its provider's progress.
   var told = Told.nothing
   var wantsValue = false
@@ -93,6 +97,8 @@ struct GraphRecord {
   var isUsed = true
   var phase = Phase.unsent
   var pieces: [Submission] = []
+  /// Where the graphs end among the tasks of the one piece that it was joined of; empty for one that was not.
+  var partEnds: [Int] = []
   /// The values, for scattered data.
   var values: [ScatteredValue] = []
   /// The worker that has them.
@@ -103,6 +109,9 @@ struct GraphRecord {
   var isComplete = false
   /// The number under which the scheduler knows it.
   var wire: UInt32 = 0
+  /// How often the scheduler had been told that something is not wanted any more when it got the last piece: the results are wanted
+  /// from then on.
+  var unwantsSaid: UInt64 = 0
   /// The futures of the wanted tasks, a list for each piece.
   var wanted: [[FutureID]] = []
   /// The futures that its tasks need.
@@ -114,6 +123,10 @@ struct GraphRecord {
   /// The keys of its own tasks, while pieces come. Only looked up.
   var ownDigests: Set<Digest128> = []
   var bytes = 0
+  /// Who has restarted the cluster while it was on its way, and needed results of before.
+  var restartedBy: String?
+  /// Whether its pieces have layers so far, whose blocks later pieces may name.
+  var hasLayers = false
   /// Futures whose provider it is.
   var provides = 0
   var progress = ClientProgress()
@@ -161,6 +174,8 @@ struct RequestRecord {
   var isUsed = true
   /// Its number at the scheduler, when it was sent.
   var wire: UInt32?
+  /// How often the scheduler had been told then that something is not wanted any more.
+  var unwantsSaid: UInt64 = 0
   /// Answered once, and open for messages.
   var isListening = false
   // For a gather:
@@ -179,12 +194,15 @@ struct LeaseRecord {
 
 /// What a number of ours at the scheduler stands for.
 enum WireUse: Equatable {
-  /// Keys that are named after a reconnect.
-  case resume
+  /// Keys that are named after a reconnect. `unwants`: how often the scheduler had been told then that something is not wanted any
+  /// more.
+  case resume(unwants: UInt64)
   /// Values that were not where they should be.
-  case asked([FutureID])
+  case asked([FutureID], unwants: UInt64)
   case graph(UInt32)
   case request(UInt32)
+  /// What nobody waits for any more, and has to be undone when it was carried out; nil: a subscription.
+  case abandoned(CoordinationRequest?, unwants: UInt64)
   case renewal(UInt64)
 }
 

@@ -6,18 +6,27 @@ import MartletProtocol
 extension Client: Executor {
   /// Computes `outputs` on the cluster, and brings their results here; see `Executor`.
   ///
-  /// Of the options `cancellation` and the observer of `events` are respected; memory, resources and threads are the
-  /// workers' affair. A run that was cancelled or has failed returns at once: bodies that run on workers are asked to stop,
-  /// nobody waits for them.
+  /// Of the options `cancellation` and the observer of `events` are respected: the observer is told some times a second how
+  /// many tasks of each label are done. Memory, resources and threads are the workers' affair. A run that was cancelled returns at
+  /// once, one that has failed when the scheduler has told the story of the failure, or after two seconds: bodies that run on
+  /// workers are asked to stop, nobody waits for them.
   ///
   /// - Throws: `TaskFailure` with a `ClusterTaskError` below it; `ShippingError` for a task that cannot be sent;
   ///   `CancellationError`; `ClusterError` when the session is over.
   public func run(_ graph: TaskGraph, outputs: [AnyNode], options: RunOptions) throws -> RunResults {
-    guard let events = options.events else { return try carryOut(graph, outputs, options) }
-    return try events.observing(graph, outputs: outputs, threads: 1) { try carryOut(graph, outputs, options) }
+    guard let events = options.events else { return try carryOut(graph, outputs, options, nil) }
+    return try events.observing(graph, outputs: outputs, threads: 1) {
+      (tell: (@Sendable ([RunAdvance]) -> Void)?) in
+      guard let tell else { return try carryOut(graph, outputs, options, nil) }
+      return try carryOut(graph, outputs, options) { labels in tell(labels.map { RunAdvance($0) }) }
+    }
   }
 
-  private func carryOut(_ graph: TaskGraph, _ outputs: [AnyNode], _ options: RunOptions) throws -> RunResults {
+  /// - Parameter onProgress: Is told how far the tasks are; nil: the scheduler is not asked.
+  private func carryOut(
+    _ graph: TaskGraph, _ outputs: [AnyNode], _ options: RunOptions,
+    _ onProgress: (@Sendable ([LabelProgress]) -> Void)?
+  ) throws -> RunResults {
     link.requireOffLoop()
     for output in outputs { graph.check(output) }
     var wanted: [TaskID] = []
@@ -25,7 +34,7 @@ extension Client: Executor {
     let slots = SlotTable(count: graph.count, wanted: wanted)
     if wanted.isEmpty { return RunResults(graph, outputs, from: slots.slots, peakResultBytes: nil) }
 
-    let run = GraphRun()
+    let run = GraphRun(onProgress: onProgress)
     let sources = [options.cancellation, CancellationSource.current].compactMap { $0 }
     let handlers = sources.map { source in source.onCancel { run.cancel() } }
     defer {
@@ -33,14 +42,20 @@ extension Client: Executor {
       link.post(.endRun(run))
     }
     if sources.contains(where: \.isCancelled) { throw CancellationError() }
-    var shipment = try GraphShipment(graph, number: 0, wanted: wanted, registry: link.registry)
+    var shipment = try GraphShipment(
+      graph, number: 0, wanted: wanted, registry: link.registry,
+      leastLayerBlocks: link.shell.options.leastLayerBlocks)
     // Futures that the graph needs are kept until the session has all of it.
     let inputs = try link.checked(shipment.references)
+    var wait = SelfWait()
     try withExtendedLifetime(inputs) {
-      while let piece = try shipment.next() {
+      while var piece = try shipment.next() {
+        piece.isWatched = onProgress != nil
+        wait.note(piece)
         let size = piece.estimatedBytes
-        guard link.post(.piece(run, piece), size: size, waits: true) else { throw link.closedError }
+        try link.post(.piece(run, piece), size: size) { sources.contains(where: \.isCancelled) }
       }
+      try wait.check(shipment.wantedDigests)
       try collect(run, shipment, wanted, slots)
     }
     return RunResults(graph, outputs, from: slots.slots, peakResultBytes: nil)
@@ -93,6 +108,13 @@ extension Client: Executor {
       error.story = text.split(separator: "\n").map(String.init)
     }
     return shipment.failure(record.key, error, attempts: Int(record.attempts), outputs: wanted)
+  }
+}
+
+extension RunAdvance {
+  fileprivate init(_ label: LabelProgress) {
+    self.init(
+      label: label.label, running: Int(label.running), finished: Int(label.finished), failed: Int(label.failed))
   }
 }
 

@@ -1,3 +1,4 @@
+import MartletEngine
 import MartletGraph
 import MartletNet
 
@@ -25,6 +26,8 @@ public final class Client: Sendable {
   }
 
   let link: ClientLink
+  /// Whether it is the one of a worker's tasks.
+  let isInside: Bool
 
   /// Connects to a scheduler.
   ///
@@ -32,9 +35,10 @@ public final class Client: Sendable {
   ///   - address: `tcp://HOST:PORT` or `HOST:PORT`.
   ///   - options: How.
   /// - Throws: `ClusterError`: `.unreachable` when no scheduler answers in time, `.refused` when it does not take this
-  ///   client, `.badOption` for an address or a secret that makes no sense.
+  ///   client, `.badOption` for an address or a secret that makes no sense. `CancellationError`: see
+  ///   `ClientOptions.cancellation`.
   public init(_ address: String, options: ClientOptions = ClientOptions()) throws {
-    guard let place = ClusterAddress(address, defaultPort: ClusterAddress.schedulerPort) else {
+    guard let place = HostAndPort(address, defaultPort: HostAndPort.schedulerPort) else {
       throw ClusterError(.badOption, "\"\(address)\" is no address", "Write it as tcp://HOST:PORT")
     }
     var secret = options.secret
@@ -53,14 +57,35 @@ public final class Client: Sendable {
       throw ClusterError(.unreachable, "a client cannot start: \(error)", "Raise the limits of this process")
     }
     link = ClientLink(shell)
+    isInside = false
     shell.start()
+    let handler = options.cancellation?.onCancel { [status = shell.status] in status.endWait() }
+    defer { if let handler { options.cancellation?.remove(handler) } }
     let deadline = ThreadWaiter.deadline(after: options.connectTimeout)
     if shell.status.waitUntilConnected(until: deadline) { return }
     let error =
       shell.status.endError
       ?? .unreachable(place.description, options.connectTimeout, shell.status.lastTrouble)
     close()
+    if options.cancellation?.isCancelled == true { throw CancellationError() }
     throw error
+  }
+
+  /// The client of a worker's tasks: it connects in the background.
+  init(inside address: String, secret: [UInt8], registry: TaskFunctionRegistry) throws {
+    guard let place = HostAndPort(address, defaultPort: HostAndPort.schedulerPort) else {
+      throw ClusterError(.badOption, "\"\(address)\" is no address", "Start the worker with tcp://HOST:PORT")
+    }
+    let shell: ClientShell
+    do {
+      shell = try ClientShell(
+        address: place, options: ClientOptions(), secret: secret, registry: registry, isInside: true)
+    } catch {
+      throw ClusterError(.unreachable, "a client cannot start: \(error)", "Raise the limits of the worker's process")
+    }
+    link = ClientLink(shell)
+    isInside = true
+    shell.start()
   }
 
   /// How the connection stands now.
@@ -74,8 +99,9 @@ public final class Client: Sendable {
 
   /// Says goodbye, and ends. What its futures stand for is released on the cluster; those without a value here fail.
   ///
-  /// Happens by itself when the client and all its futures are gone.
+  /// Does nothing to the client that tasks have (`current`). Happens by itself when the client and all its futures are gone.
   public func close() {
+    if isInside { return }
     link.post(.close)
     // A future that goes last may do so on the loop itself.
     if !link.shell.loop.isOnLoop { link.shell.loop.waitUntilStopped() }

@@ -17,6 +17,10 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
     case closed
     /// The time given for something was over.
     case timedOut
+    /// No task of a cluster runs here.
+    case notInTask
+    /// A task waits for a result that cannot be there before it has ended.
+    case waitsForItself
     /// The scheduler does not do what was asked.
     case denied
     /// A value is of another type than expected, or of one that this process has not registered.
@@ -67,6 +71,10 @@ extension ClusterError {
 
   static func timedOut(_ what: String, _ time: Duration) -> ClusterError {
     ClusterError(.timedOut, "\(what) took longer than \(time)", "Give it more time, or cancel it")
+  }
+
+  static func foreign(_ what: String) -> ClusterError {
+    ClusterError(.denied, "\(what) of another client", "Publish it there, and take it from the dataset here")
   }
 
   static func denied(_ what: String, _ reason: String) -> ClusterError {

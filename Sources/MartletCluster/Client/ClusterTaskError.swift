@@ -21,6 +21,8 @@ public struct ClusterTaskError: Error, Sendable, CustomStringConvertible {
     case cancelled
     /// What it needs is lost and cannot be computed again.
     case lost
+    /// The cluster was restarted (`Client.restart`) before it had ended, or before its result was fetched.
+    case restarted
   }
 
   /// How a worker ended that ran the task.
@@ -63,6 +65,7 @@ public struct ClusterTaskError: Error, Sendable, CustomStringConvertible {
       case .unsendable: .unsendable
       case .cancelled: .cancelled
       case .lost: .lost
+      case .restarted: .restarted
       }
     key = record.key.description
     label = record.label

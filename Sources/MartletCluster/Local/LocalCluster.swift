@@ -1,5 +1,6 @@
 import Glibc
 import MartletEngine
+import Synchronization
 
 /// A cluster on this machine: a scheduler and workers, which this object owns.
 ///
@@ -12,8 +13,11 @@ import MartletEngine
 /// It listens on loopback, on free ports, with a random secret. Nothing of it is left when it is closed, when its last reference
 /// goes, or when this process ends in whatever way, `kill -9` included. May be used from any thread.
 public final class LocalCluster: Sendable {
-  private let lock = Lock()
+  /// Held by whoever starts or ends processes, for as long as that takes.
+  private let changing = Lock()
   private let backend: any LocalBackend
+  /// The number of workers that it was told to have.
+  private let wanted = Atomic<Int>(0)
   /// The options it was made with.
   public let options: LocalClusterOptions
 
@@ -35,6 +39,8 @@ public final class LocalCluster: Sendable {
       case .processes: try LocalProcesses(threads: threads, options)
       case .inProcess: try LocalServers(threads: threads, options)
       }
+    address = backend.address
+    wanted.store(workers, ordering: .relaxed)
     do {
       try backend.scale(to: workers)
     } catch {
@@ -46,16 +52,16 @@ public final class LocalCluster: Sendable {
   deinit { backend.close() }
 
   /// Where clients reach the scheduler: `tcp://127.0.0.1:PORT`.
-  public var address: String { lock.withLock { backend.address } }
+  public let address: String
 
   /// Where operators reach the scheduler: `http://127.0.0.1:PORT`.
-  public var httpAddress: String { lock.withLock { backend.httpAddress } }
+  public var httpAddress: String { backend.httpAddress }
 
   /// What clients must know.
   public var secret: [UInt8] { backend.secret }
 
   /// The workers that it was told to have.
-  public var workerCount: Int { lock.withLock { backend.workerCount } }
+  public var workerCount: Int { wanted.load(ordering: .relaxed) }
 
   /// A client of this cluster.
   ///
@@ -68,18 +74,29 @@ public final class LocalCluster: Sendable {
     return try Client(address, options: options)
   }
 
-  /// Adds workers, and waits until they are there; or takes the youngest away, which hand their results over first.
+  /// Adds workers, and waits until they are there; or takes the youngest away, which hand their results over first: see
+  /// `LocalClusterOptions.retireTimeout`. One call at a time does so, others wait for it; `close` does not.
   ///
   /// - Throws: `ClusterError` (`.notStarted`) when one cannot start: the others are there then; `.closed`.
   public func scale(to workers: Int) throws {
     guard workers >= 0 else {
       throw ClusterError(.badOption, "a cluster cannot have \(workers) workers", "Give their number, or 0")
     }
-    try lock.withLock { try backend.scale(to: workers) }
+    try changing.withLock {
+      wanted.store(workers, ordering: .relaxed)
+      defer { wanted.store(backend.workerCount, ordering: .relaxed) }
+      try backend.scale(to: workers)
+    }
   }
 
   /// Ends workers and scheduler, and waits for their end. Results that nobody fetched are gone. More than once is allowed.
-  public func close() { lock.withLock { backend.close() } }
+  public func close() {
+    backend.hurry()
+    changing.withLock {
+      backend.close()
+      wanted.store(0, ordering: .relaxed)
+    }
+  }
 
   // MARK: For tests
 
@@ -87,13 +104,15 @@ public final class LocalCluster: Sendable {
   package var processes: LocalProcesses? { backend as? LocalProcesses }
 }
 
-/// Where scheduler and workers run. The cluster's lock guards it.
+/// Where scheduler and workers run. One thread at a time scales or closes; the rest may be used by any.
 protocol LocalBackend: AnyObject, Sendable {
   var address: String { get }
   var httpAddress: String { get }
   var secret: [UInt8] { get }
   var workerCount: Int { get }
   func scale(to workers: Int) throws
+  /// Nobody waits any more for workers that hand over their results. From any thread.
+  func hurry()
   /// Leaves nothing. More than once is allowed.
   func close()
 }

@@ -35,6 +35,9 @@ public struct LocalClusterOptions: Sendable {
   public var startTimeout: Duration = .seconds(30)
   /// How long processes may take to end when they are told to; then they are killed.
   public var closeTimeout: Duration = .seconds(3)
+  /// How long workers that are taken away may take to hand over what only they hold; then they are ended, and what is left is
+  /// computed again when it is needed.
+  public var retireTimeout: Duration = .seconds(60)
   /// Whether the processes' logs go to standard error of this one. Otherwise errors at the start show their last lines.
   public var showsLogs = false
   /// Further arguments of `martlet-scheduler`, such as `--worker-ttl`.

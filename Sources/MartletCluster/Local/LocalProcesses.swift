@@ -1,10 +1,12 @@
 import Glibc
 import MartletEngine
 import MartletSystem
+import Synchronization
 
 /// A cluster of processes of this machine.
 package final class LocalProcesses: LocalBackend, @unchecked Sendable {
-  // Sendable: the cluster's lock guards it; what tests use is for one thread at a time.
+  // Sendable: one thread at a time starts and ends processes, the cluster sees to that; `isHurried` is atomic, `places` is
+  // used under its lock; what tests use is for one thread at a time.
 
   let secret = RandomSecret.make()
   private let threads: Int
@@ -16,8 +18,12 @@ package final class LocalProcesses: LocalBackend, @unchecked Sendable {
   private var named = 0
   private var isClosed = false
 
-  private(set) var address = ""
-  private(set) var httpAddress = ""
+  private let isHurried = Atomic<Bool>(false)
+  private let lock = Lock()
+  private var places = ["", ""]
+
+  var address: String { lock.withLock { places[0] } }
+  var httpAddress: String { lock.withLock { places[1] } }
   var workerCount: Int { members.count }
 
   /// A process of the cluster.
@@ -54,8 +60,7 @@ package final class LocalProcesses: LocalBackend, @unchecked Sendable {
       (own == nil ? [] : [SameProgram.schedulerWord]) + ["--port", String(port), "--http-port", "0"]
         + common("scheduler") + options.schedulerFlags)
     let lines = try waitUntilReady("scheduler")
-    address = lines[0]
-    httpAddress = lines.count > 1 ? lines[1] : ""
+    lock.withLock { places = [lines[0], lines.count > 1 ? lines[1] : ""] }
   }
 
   func scale(to count: Int) throws {
@@ -91,6 +96,7 @@ package final class LocalProcesses: LocalBackend, @unchecked Sendable {
       program = try self.program(named: "martlet-worker")
     }
     words += [address, "--name", name, "--threads", String(threads), "--local-directory", directory.path]
+    words += ["--retire-timeout", "\(max(1, options.retireTimeout.components.seconds))s"]
     if options.memoryLimit > 0 { words += ["--memory-limit", String(options.memoryLimit)] }
     if !options.resources.isEmpty {
       let list = options.resources.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -185,19 +191,26 @@ package final class LocalProcesses: LocalBackend, @unchecked Sendable {
   private func retire(_ count: Int) throws {
     let leaving = Array(members.suffix(count))
     members.removeLast(count)
-    // However long it takes: results that nobody else has are worth it. The last of all has nobody to hand them to.
-    end(leaving, with: members.isEmpty ? SIGINT : SIGTERM, within: members.isEmpty ? options.closeTimeout : nil)
+    // The last of all has nobody to hand its results to.
+    if members.isEmpty { return end(leaving, with: SIGINT, within: options.closeTimeout) }
+    end(leaving, with: SIGTERM, within: options.retireTimeout + options.closeTimeout, mayHurry: true)
   }
 
+  func hurry() { isHurried.store(true, ordering: .relaxed) }
+
   /// Ends processes and waits for them; those that take too long are killed, and what they supervise with them.
-  private func end(_ some: [Member], with signal: Int32, within limit: Duration?) {
+  private func end(
+    _ some: [Member], with signal: Int32, within limit: Duration, mayHurry: Bool = false
+  ) {
     var some = some
     for member in some { member.process.send(signal) }
-    let deadline = limit.map(LocalProcesses.deadline) ?? .max
+    let deadline = LocalProcesses.deadline(limit)
     for place in some.indices {
       while some[place].process.wait(blocks: false) == nil {
         // Who is stopped hears nothing else.
-        if martlet_monotonic_nanoseconds() > deadline { some[place].process.send(SIGKILL) }
+        if martlet_monotonic_nanoseconds() > deadline || mayHurry && isHurried.load(ordering: .relaxed) {
+          some[place].process.send(SIGKILL)
+        }
         usleep(1000)
       }
     }

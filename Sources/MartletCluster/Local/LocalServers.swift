@@ -1,9 +1,10 @@
+import MartletEngine
 import MartletGraph
 import MartletScheduler
 
 /// A cluster on threads of this process.
 final class LocalServers: LocalBackend, @unchecked Sendable {
-  // Sendable: the cluster's lock guards it.
+  // Sendable: one thread at a time starts and ends workers, the cluster sees to that; `leaving` is used under its lock.
 
   let secret = RandomSecret.make()
   private let threads: Int
@@ -11,6 +12,9 @@ final class LocalServers: LocalBackend, @unchecked Sendable {
   private let scheduler: SchedulerServer
   private let log: Log
   private var workers: [WorkerServer] = []
+  private let lock = Lock()
+  /// Workers that hand over their results; nil when nobody waits for that any more.
+  private var leaving: [WorkerServer]? = []
   private var named = 0
   private var isClosed = false
 
@@ -38,8 +42,14 @@ final class LocalServers: LocalBackend, @unchecked Sendable {
     if isClosed { throw ClusterError.clusterClosed }
     let retiring = workers.count > count ? Array(workers[count...]) : []
     workers.removeLast(retiring.count)
-    for worker in retiring { worker.retire() }
+    let isPatient = lock.withLock {
+      guard leaving != nil else { return false }
+      leaving = retiring
+      return true
+    }
+    for worker in retiring { if isPatient { worker.retire() } else { worker.stop() } }
     for worker in retiring { worker.waitUntilEnded() }
+    lock.withLock { if leaving != nil { leaving = [] } }
     let registry = options.registry ?? TaskFunctions.locked()
     while workers.count < count {
       var settings = WorkerServerSettings(scheduler: address)
@@ -49,6 +59,7 @@ final class LocalServers: LocalBackend, @unchecked Sendable {
       settings.resources = options.resources
       settings.secret = secret
       settings.localDirectory = options.directory ?? ""
+      settings.retirePatience = options.retireTimeout
       settings.log = log
       do {
         let worker = try WorkerServer(settings, registry: registry)
@@ -60,6 +71,14 @@ final class LocalServers: LocalBackend, @unchecked Sendable {
       named += 1
     }
     try LocalProcesses.waitForWorkers(count, at: httpAddress, within: options.startTimeout)
+  }
+
+  func hurry() {
+    let waiting = lock.withLock {
+      defer { leaving = nil }
+      return leaving ?? []
+    }
+    for worker in waiting { worker.stop() }
   }
 
   func close() {

@@ -1,3 +1,5 @@
+import Martlet
+
 /// Writes JSON, value after value; commas are its own affair.
 ///
 ///     json.object { $0.field("name", "a"); $0.array("list") { $0.value(1) } }
@@ -64,19 +66,5 @@ package struct JSONWriter {
   }
 
   /// A string in its quotes. Nothing in it steers a terminal or ends an element of HTML.
-  package static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case "\n": quoted += "\\n"
-      case "<", "\u{2028}", "\u{2029}", "\u{202a}"..."\u{202e}", "\u{7f}"..."\u{9f}", "\0"..."\u{1f}":
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
-  }
+  package static func quoted(_ text: String) -> String { JSON.string(text) }
 }

@@ -21,10 +21,13 @@ package struct OptionSpec: Sendable {
   /// What stands for its value in the help; nil when it has none.
   package let value: String?
   package let help: String
+  /// Whether it may stand there more than once.
+  package let repeats: Bool
   /// The heading under which the help has it.
   package let group: String
 
-  package init(_ name: String, value: String? = nil, in group: String, _ help: String) {
+  package init(_ name: String, value: String? = nil, repeats: Bool = false, in group: String, _ help: String) {
+    self.repeats = repeats
     self.name = name
     self.value = value
     self.help = help
@@ -38,6 +41,8 @@ package struct CommandLineOptions: Sendable {
   package let program: String
   private let specs: [OptionSpec]
   private var values: [String: String] = [:]
+  /// All values of those that may stand there more than once, in their order.
+  private var lists: [String: [String]] = [:]
   /// What stands beside the options.
   package private(set) var operands: [String] = []
 
@@ -67,7 +72,9 @@ package struct CommandLineOptions: Sendable {
       }
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let spec = try find(String(parts[0]))
-      if values[spec.name] != nil { throw UsageError("--\(spec.name) is there twice", remedy: "keep one of them") }
+      if values[spec.name] != nil, !spec.repeats {
+        throw UsageError("--\(spec.name) is there twice", remedy: "keep one of them")
+      }
       guard let placeholder = spec.value else {
         if parts.count == 2 { throw UsageError("--\(spec.name) takes no value", remedy: "write --\(spec.name) alone") }
         values[spec.name] = ""
@@ -82,6 +89,7 @@ package struct CommandLineOptions: Sendable {
         values[spec.name] = words[position]
         position += 1
       }
+      if spec.repeats, let value = values[spec.name] { lists[spec.name, default: []].append(value) }
     }
   }
 
@@ -99,6 +107,19 @@ package struct CommandLineOptions: Sendable {
   package func has(_ name: String) -> Bool { values[name] != nil }
 
   package func value(_ name: String) -> String? { values[name] }
+
+  /// The same command line without some options, for another process.
+  func words(without names: Set<String>) -> [String] {
+    let rest = values.filter { !names.contains($0.key) }.sorted { $0.key < $1.key }
+    let options = rest.flatMap { name, value in
+      specs.contains { $0.name == name && $0.value != nil }
+        ? (lists[name] ?? [value]).map { "--\(name)=\($0)" } : ["--\(name)"]
+    }
+    return options + (operands.isEmpty ? [] : ["--"] + operands)
+  }
+
+  /// All values of an option that may stand there more than once, in their order.
+  package func list(_ name: String) -> [String] { lists[name] ?? [] }
 
   /// A whole number, such as the example that is given to who writes another; nil where the option is not there.
   package func integer(_ name: String, in range: ClosedRange<Int>, such example: Int) throws(UsageError) -> Int? {
@@ -148,8 +169,13 @@ package struct CommandLineOptions: Sendable {
       case "tib": 1_099_511_627_776
       default: nil
       }
-    guard let factor, let number = Double(digits), number > 0, number * factor < 1e18 else {
+    guard let factor, let number = Double(digits), number * factor >= 1, number * factor < 1e18 else {
       throw UsageError("--\(name) takes a size, not '\(text)'", remedy: "write --\(name) 4GiB")
+    }
+    // A part of a machine, or of a unit that was forgotten: nobody means so many bytes.
+    if factor == 1, digits.contains(".") {
+      throw UsageError(
+        "--\(name) takes whole bytes, not '\(text)'", remedy: "write a unit, such as --\(name) \(digits)GiB")
     }
     return Int64(number * factor)
   }

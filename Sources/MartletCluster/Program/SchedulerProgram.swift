@@ -13,7 +13,7 @@ package enum SchedulerProgram {
   package static let misused: Int32 = 2
 
   static let name = "martlet-scheduler"
-  static let defaultPort = 8786
+  static let defaultPort = HostAndPort.schedulerPort
   static let defaultHTTPPort = 8787
 
   static let specs: [OptionSpec] = [
@@ -23,11 +23,13 @@ package enum SchedulerProgram {
     OptionSpec("port", value: "PORT", in: "Where it listens", "port for clients and workers, 0 for a free one (8786)"),
     OptionSpec(
       "http-port", value: "PORT", in: "Where it listens",
-      "port for /health, /metrics and /api, 0 for a free one, none for nowhere (8787, or a free one)"),
+      "port for /health, /metrics and /api, 0 for a free one, or none (8787, or a free one)"),
     OptionSpec("http-host", value: "HOST", in: "Where it listens", "address for HTTP (127.0.0.1)"),
     OptionSpec(
       "ready-file", value: "FILE", in: "Where it listens",
       "written when it can be reached, with tcp://HOST:PORT in its first line; removed at the end"),
+    OptionSpec(
+      "pid-file", value: "FILE", in: "Where it listens", "written with the number of the process; removed at the end"),
     OptionSpec(
       "secret-file", value: "FILE", in: "Who may connect", "only peers that know the secret in FILE may connect"),
     OptionSpec(
@@ -68,6 +70,7 @@ package enum SchedulerProgram {
   struct Request: Sendable {
     var settings = SchedulerServerSettings()
     var readyFile: String?
+    var pidFile: String?
     var logLevel = LogLevel.info
     var logFormat = LogFormat.text
   }
@@ -132,6 +135,7 @@ package enum SchedulerProgram {
     settings.idleLimit = try options.duration("idle-timeout")
     request.settings = settings
     request.readyFile = options.value("ready-file")
+    request.pidFile = options.value("pid-file")
     request.logLevel = try options.choice("log-level", of: LogLevel.self) ?? .info
     request.logFormat = try options.choice("log-format", of: LogFormat.self) ?? .text
     return request
@@ -161,10 +165,10 @@ package enum SchedulerProgram {
   private final class Running: Sendable {
     struct State {
       var server: SchedulerServer?
-      var ready: ReadyFile?
       var isEnding = false
     }
     let state = Mutex(State())
+    let files = ProgramFiles()
   }
 
   private static let farewell = "the scheduler was told to end"
@@ -181,7 +185,7 @@ package enum SchedulerProgram {
           return state.server
         }
         server?.stop(farewell)
-      }, last: { running.state.withLock { $0.ready }?.remove() })
+      }, last: { running.files.remove() })
     let server: SchedulerServer
     do throws(NetworkError) {
       server = try SchedulerServer(settings: request.settings, log: log)
@@ -197,15 +201,13 @@ package enum SchedulerProgram {
     if isEnding { server.stop(farewell) }
     let address = "tcp://\(server.address)"
     let http = server.httpAddress.map { "http://\($0)" }
-    if let path = request.readyFile {
-      let ready = try ReadyFile(path, lines: [address] + (http.map { [$0] } ?? []))
-      running.state.withLock { $0.ready = ready }
-    }
+    try running.files.write(
+      pid: request.pidFile, ready: request.readyFile, lines: [address] + (http.map { [$0] } ?? []))
     log.info(
       "the scheduler listens", ("address", address), ("http", http ?? "none"),
       ("secret", request.settings.secret.isEmpty ? "none" : "yes"), ("version", MartletVersion.current))
     server.waitUntilStopped()
-    running.state.withLock { $0.ready }?.remove()
+    running.files.remove()
     log.info("the scheduler has ended")
     return done
   }

@@ -12,7 +12,10 @@ extension SchedulerToClient {
     // Its parts are said one after the other: the client knows how many tasks it waits for.
     case .accepted(let graph, let list):
       list.halves.map { (.accepted(graph: graph, wanted: $0), .accepted(graph: graph, wanted: $1)) }
-    case .refused, .failed, .answer, .named, .coordinated, .onWorkers, .denied, .heartbeat, .goodbye: nil
+    case .refused, .failed, .answer, .named, .coordinated, .onWorkers, .progress, .restarted, .stranded, .denied,
+      .heartbeat,
+      .goodbye:
+      nil
     }
   }
 }
@@ -26,7 +29,9 @@ extension SchedulerToWorker {
     case .release(let list): list.halves.map { (.release($0), .release($1)) }
     case .fetch(let list): list.halves.map { (.fetch($0), .fetch($1)) }
     case .named(let list): list.halves.map { (.named($0), .named($1)) }
-    case .welcome, .refused, .steal, .holders, .peerLost, .retired, .coordinated, .heartbeat, .goodbye: nil
+    case .push(let list): list.halves.map { (.push($0), .push($1)) }
+    case .inputs(let list): list.halves.map { (.inputs($0), .inputs($1)) }
+    case .welcome, .refused, .steal, .holders, .peerLost, .retired, .coordinated, .heartbeat, .goodbye, .restart: nil
     }
   }
 

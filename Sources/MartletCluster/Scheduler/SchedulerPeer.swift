@@ -81,9 +81,11 @@ final class SchedulerPeer: SessionOwner, @unchecked Sendable {
   }
 
   /// Says something. What no frame can hold is thrown.
-  func tell<Message: PortableValue>(_ message: Message) throws(MessageTooLarge) {
+  ///
+  /// - Parameter isUrgent: As `Session.send` has it.
+  func tell<Message: PortableValue>(_ message: Message, isUrgent: Bool = true) throws(MessageTooLarge) {
     shell.sentMessages += 1
-    try session?.send(message)
+    try session?.send(message, isUrgent: isUrgent)
   }
 
   /// Closes after what was said.

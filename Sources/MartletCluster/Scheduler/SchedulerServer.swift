@@ -21,6 +21,7 @@ package final class SchedulerServer: Sendable {
     let shell = SchedulerShell(loop: loop, settings: settings, log: log)
     do throws(NetworkError) {
       var listening = TCPListener.Settings()
+      listening.takesLocalConnections = true
       listening.connection = shell.sessionSettings.connectionSettings
       // Some more than are served, so that those beyond are told why.
       listening.maximumConnections = settings.maximumPeers + 64

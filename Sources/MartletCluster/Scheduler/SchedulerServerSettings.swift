@@ -8,7 +8,7 @@ package struct SchedulerServerSettings: Sendable {
   /// Where it listens for clients and workers; port 0 picks a free one.
   package var host = "127.0.0.1"
   package var port = 0
-  /// Where it answers operators; nil for nowhere.
+  /// Where it answers operators; nil: it does not.
   package var http: HTTPPlace?
   /// What clients and workers must know; empty: nothing.
   package var secret: [UInt8] = []
@@ -66,5 +66,5 @@ package struct SchedulerServerSettings: Sendable {
 
 /// The version of this program.
 package enum MartletVersion {
-  package static let current = "0.1.0"
+  package static let current = "\(MartletRelease.version)"
 }

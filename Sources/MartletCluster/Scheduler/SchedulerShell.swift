@@ -20,7 +20,6 @@ final class SchedulerShell: @unchecked Sendable {
   // Only looked up, never walked.
   private var clients: [UInt32: SchedulerPeer] = [:]
   private var workers: [UInt32: SchedulerPeer] = [:]
-  private var nextClient: UInt32 = 0
   private var nextWorker: UInt32 = 0
   private var turnEnd: TurnEnd?
   private var tickTimer: LoopTimer?
@@ -93,9 +92,9 @@ final class SchedulerShell: @unchecked Sendable {
   }
 
   func addClient(_ peer: SchedulerPeer) -> ClientID {
-    defer { nextClient += 1 }
-    clients[nextClient] = peer
-    return ClientID(rawValue: nextClient)
+    let client = core.takeClientNumber()
+    clients[client.rawValue] = peer
+    return client
   }
 
   func addWorker(_ peer: SchedulerPeer) -> WorkerID {
@@ -230,8 +229,11 @@ final class SchedulerShell: @unchecked Sendable {
   }
 
   private func tell(_ peer: SchedulerPeer, _ message: SchedulerToClient) {
+    // What was submitted is on its way to the workers; that it was taken may be said together with its results.
+    var isUrgent = true
+    if case .accepted = message { isUrgent = false }
     do throws(MessageTooLarge) {
-      try peer.tell(message)
+      try peer.tell(message, isUrgent: isUrgent)
     } catch {
       if let halves = message.halves {
         tell(peer, halves.0)
@@ -243,8 +245,16 @@ final class SchedulerShell: @unchecked Sendable {
   }
 
   private func tell(_ peer: SchedulerPeer, _ message: SchedulerToWorker, _ worker: WorkerID) {
+    let isUrgent =
+      switch message {
+      // Mostly what releases a result also makes a task ready, and the worker is told both at once.
+      case .release: false
+      // It has them already, if nothing went wrong.
+      case .inputs(let inputs): inputs.contains { $0.delivery != .pushed }
+      default: true
+      }
     do throws(MessageTooLarge) {
-      try peer.tell(message)
+      try peer.tell(message, isUrgent: isUrgent)
     } catch {
       if let halves = message.halves {
         tell(peer, halves.0, worker)

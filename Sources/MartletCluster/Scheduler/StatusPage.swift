@@ -24,6 +24,8 @@ enum StatusPage {
           json.field("incoming_bytes", worker.metrics.incomingBytes)
           json.field("processor_percent", worker.metrics.processorPercent)
           json.field("processing", worker.processing)
+          json.field("blocking", worker.blocking)
+          json.field("suspended", worker.suspended)
           json.field("executing", worker.metrics.executing)
           json.field("occupancy_seconds", Double(worker.occupancyNanoseconds) / 1e9)
           json.field("silent_seconds", Double(max(0, now - worker.lastHeard)) / 1e9)
@@ -44,12 +46,23 @@ enum StatusPage {
   static func tasks(_ core: borrowing SchedulerCore) -> String {
     let labels = core.overviewByLabel()
     let total = core.taskCount
+    let stranded = core.strandedTasks
     let counts = TaskState.allCases.map { core.count($0) }
     var json = JSONWriter()
     json.object { json in
       json.field("total", total)
       json.object("states") { json in
         for state in TaskState.allCases { json.field(state.name, counts[Int(state.rawValue)]) }
+      }
+      json.array("waiting_for_workers") { json in
+        for tasks in stranded.prefix(1000) {
+          json.object { json in
+            json.field("label", tasks.label)
+            json.field("tasks", tasks.count)
+            json.field("seconds", Double(tasks.nanoseconds) / 1e9)
+            json.field("reason", tasks.reason)
+          }
+        }
       }
       json.field("label_count", labels.count)
       json.array("labels") { json in

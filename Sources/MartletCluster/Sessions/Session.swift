@@ -18,6 +18,10 @@ package final class Session: @unchecked Sendable {
 
   /// Messages are cut into frames of about this size: large enough to cost nothing, small enough to be read in one go.
   private static let frameBytes = 128 << 10
+  /// How long a message without hurry waits for others, in nanoseconds.
+  private static let hesitationNanoseconds: UInt64 = 1_000_000
+  /// How many bytes of an offered body are read between two signs of life.
+  private static let signBytes = 64 << 20
   /// How long the other side may take to read why it is refused.
   private static let farewell = Duration.seconds(1)
 
@@ -25,16 +29,27 @@ package final class Session: @unchecked Sendable {
   private let settings: SessionSettings
   private var owner: (any SessionOwner)?
   private var phase = Phase.connecting
-  private var connection: Connection?
+  private(set) var connection: Connection?
   private var handshake: Handshake
   private var handshakeTimer: LoopTimer?
   private var parser: FrameParser
   private var writer = ByteWriter()
   private var turnEnd: TurnEnd?
+  /// Runs while only messages without hurry wait.
+  private var laterTimer: LoopTimer?
   /// Why it ended, until the owner is told.
   private var end: SessionEnd?
   /// What both sides agreed on, since they have.
   package private(set) var agreement: Handshake.Agreement?
+  /// Whether long bodies may be offered to the other side, which then reads them from this process's memory: both sides can do
+  /// that, on one machine, and no offer was refused.
+  private(set) var offers = false
+  /// Whether this side can read what the other one offers, until the system refuses.
+  var reads = true
+  /// A body that is being read from the other side's memory, or whose rest is to come: how many bytes of it the other side was
+  /// told of.
+  private var taking: (count: Int, told: Int)?
+  private var countedMemoryBytes = 0
   /// Messages that were sent and frames that came: for metrics.
   package private(set) var sentMessages = 0
   package private(set) var receivedFrames = 0
@@ -45,6 +60,7 @@ package final class Session: @unchecked Sendable {
     self.settings = settings
     self.owner = owner
     var hello = settings.hello
+    if settings.readsMemory { hello.capabilities |= Hello.readsMemory }
     var random = SystemRandomNumberGenerator()
     hello.nonce = (0..<Handshake.nonceBytes).map { _ in UInt8.random(in: 0...255, using: &random) }
     handshake = Handshake(own: hello, accepting: settings.accepted, secret: settings.secret)
@@ -86,14 +102,23 @@ package final class Session: @unchecked Sendable {
   /// Bytes received and sent so far.
   package var receivedBytes: Int { connection?.receivedBytes ?? 0 }
   package var sentBytes: Int { connection?.sentBytes ?? 0 }
+  /// Bytes that were read from the other side's memory since this was asked last; `receivedBytes` has them, too.
+  package func takeMemoryBytes() -> Int {
+    let bytes = connection?.memoryBytes ?? 0
+    defer { countedMemoryBytes = bytes }
+    return bytes - countedMemoryBytes
+  }
   /// Bytes that wait for the other side to read.
   package var queuedBytes: Int { connection?.queuedBytes ?? 0 }
 
   // MARK: Sending
 
   /// Says something; it leaves at the end of the turn. Nothing happens unless the session is open.
+  ///
+  /// - Parameter isUrgent: False where nobody waits for it: it leaves with what is said next, or after a millisecond, so
+  ///   that it is no message of its own where something follows at once. The order is kept.
   /// - Throws: When no frame can hold the message alone; nothing was said then.
-  package func send<Message: PortableValue>(_ message: Message) throws(MessageTooLarge) {
+  package func send<Message: PortableValue>(_ message: Message, isUrgent: Bool = true) throws(MessageTooLarge) {
     guard phase == .open else { return }
     let before = writer.bytes.count
     message.write(to: &writer)
@@ -109,7 +134,15 @@ package final class Session: @unchecked Sendable {
       alone.withUnsafeBytes { writer.write(raw: $0) }
     }
     sentMessages += 1
-    if writer.bytes.count >= Session.frameBytes { flush() } else { turnEnd?.request() }
+    if writer.bytes.count >= Session.frameBytes {
+      flush()
+    } else if isUrgent {
+      turnEnd?.request()
+    } else if laterTimer?.isArmed != true {
+      let timer = laterTimer ?? LoopTimer(loop: loop) { [weak self] in self?.flush() }
+      laterTimer = timer
+      timer.arm(at: loop.now + Session.hesitationNanoseconds)
+    }
   }
 
   /// Sends data behind the message that announces it. The data stays where it lies, and must not change, until `owner` is
@@ -120,20 +153,60 @@ package final class Session: @unchecked Sendable {
   package func send<Message: PortableValue>(
     _ message: Message, body: UnsafeRawBufferPointer, keeping owner: AnyObject?, released: ((Bool) -> Void)? = nil
   ) throws(MessageTooLarge) -> Bool {
-    var head = ByteWriter()
-    message.write(to: &head)
-    if head.bytes.count > settings.headLimit {
-      throw MessageTooLarge(byteCount: head.bytes.count, limit: settings.headLimit)
+    try send(head: message.portableBytes(), [body], bodyBytes: body.count, keeping: owner, released)
+  }
+
+  /// Sends a value behind the message that announces it, from where its bytes lie.
+  @discardableResult
+  package func send<Message: PortableValue>(
+    _ message: Message, body: WrittenBytes, released: ((Bool) -> Void)? = nil
+  ) throws(MessageTooLarge) -> Bool {
+    try send(
+      head: DataHead(message, body.segments).bytes, body.pieces, bodyBytes: body.byteCount, keeping: body, released)
+  }
+
+  /// Sends a value that is a range of a file, which stays open until `owner` is dropped.
+  @discardableResult
+  package func send<Message: PortableValue>(
+    _ message: Message, segments: ByteSegments, file: Int32, offset: Int, keeping owner: AnyObject?,
+    released: ((Bool) -> Void)? = nil
+  ) throws(MessageTooLarge) -> Bool {
+    try send(head: DataHead(message, segments).bytes, bodyBytes: segments.byteCount) { connection in
+      connection.send(file: file, offset: offset, count: segments.byteCount, keeping: owner, released: released)
     }
+  }
+
+  /// Sends a body from where it lies, or offers it.
+  private func send(
+    head: [UInt8], _ pieces: [UnsafeRawBufferPointer], bodyBytes: Int, keeping owner: AnyObject?,
+    _ released: ((Bool) -> Void)?
+  ) throws(MessageTooLarge) -> Bool {
+    if offers, bodyBytes >= settings.leastOfferBytes, pieces.count <= MemoryOffer.mostPieces, let connection {
+      let (address, token) = connection.memoryToken
+      let offer = MemoryOffer(
+        tokenAddress: address, token: token,
+        pieces: pieces.map { .init(address: UInt64(UInt(bitPattern: $0.baseAddress)), count: $0.count) })
+      let offered = offer.bytes(before: head)
+      if offered.count <= settings.headLimit {
+        return try send(.offer, head: offered, bodyBytes: bodyBytes) { connection in
+          connection.send(offering: pieces, keeping: owner, released: released)
+        }
+      }
+    }
+    return try send(head: head, bodyBytes: bodyBytes) { connection in
+      connection.send(referencing: pieces, keeping: owner, released: released)
+    }
+  }
+
+  private func send(
+    _ kind: Frame.Kind = .data, head: [UInt8], bodyBytes: Int, _ sendBody: (Connection) -> Bool
+  ) throws(MessageTooLarge) -> Bool {
+    if head.count > settings.headLimit { throw MessageTooLarge(byteCount: head.count, limit: settings.headLimit) }
     flush()
     guard phase == .open, let connection else { return false }
-    let prefix = Frame.prefix(.data, headBytes: head.bytes.count, bodyBytes: body.count)
+    let prefix = Frame.prefix(kind, headBytes: head.count, bodyBytes: bodyBytes)
     sentMessages += 1
-    if connection.send(prefix), connection.send(head.bytes),
-      connection.send(referencing: body, keeping: owner, released: released)
-    {
-      return true
-    }
+    if connection.send(prefix), connection.send(head), sendBody(connection) { return true }
     outputTooLong()
     return false
   }
@@ -141,6 +214,7 @@ package final class Session: @unchecked Sendable {
   /// Hands what was said so far to the connection, which happens at the end of the turn anyway.
   package func flush() {
     if phase != .open || writer.bytes.isEmpty { return }
+    laterTimer?.disarm()
     let bytes = writer.bytes
     writer = ByteWriter()
     sendFrame(bytes)
@@ -260,6 +334,7 @@ extension Session: ConnectionDelegate {
       handshakeTimer?.disarm()
       handshakeTimer = nil
       self.agreement = agreement
+      offers = connection.sharesMachine && agreement.capabilities & Hello.readsMemory != 0
       owner?.agreed(self, agreement)
       return bytes.count - unused
     } catch {
@@ -278,28 +353,113 @@ extension Session: ConnectionDelegate {
     case .nothing: return nil
     case .messages(let head):
       receivedFrames += 1
+      try requireNothingTaken()
       try owner?.received(self, head: head)
     case .data(let head, let bodyBytes):
       receivedFrames += 1
-      guard let memory = try owner?.room(self, head: head, byteCount: bodyBytes) else { break }
-      if memory.count != bodyBytes { fatalError("room of \(memory.count) bytes for \(bodyBytes)") }
-      // The owner may have ended the session instead.
-      guard phase == .open else { break }
+      try requireNothingTaken()
+      guard let rooms = try rooms(head, bodyBytes) else { break }
       // The body goes past the parser, which may begin anew.
       parser = FrameParser(headLimit: settings.headLimit, bodyLimit: settings.bodyLimit)
       guard bodyBytes > 0 else {
         owner?.receivedData(self, filled: 0, of: 0)
         break
       }
-      connection.receive(into: memory, keeping: owner)
+      connection.receive(into: rooms, keeping: owner)
+      return (consumed, true)
+    case .offer(let head, let bodyBytes):
+      receivedFrames += 1
+      try requireNothingTaken()
+      try take(connection, offer: head, bodyBytes)
+    case .answer(let head):
+      receivedFrames += 1
+      try heard(connection, MemoryAnswer(head))
+    case .rest(let count):
+      receivedFrames += 1
+      guard !reads, let taking, taking.count - taking.told == count else {
+        throw ByteError(offset: 8, "the rest of a body, \(count) bytes, that was not asked for")
+      }
+      self.taking = nil
+      parser = FrameParser(headLimit: settings.headLimit, bodyLimit: settings.bodyLimit)
+      connection.receiveRest()
       return (consumed, true)
     case .body: break
     }
     return (consumed, false)
   }
 
+  /// Where a body goes; nil when it is dropped, or the session has ended.
+  private func rooms(_ head: [UInt8], _ bodyBytes: Int) throws(ByteError) -> [UnsafeMutableRawBufferPointer]? {
+    guard let rooms = try owner?.rooms(self, head: head, byteCount: bodyBytes) else { return nil }
+    let roomBytes = rooms.reduce(0) { $0 + $1.count }
+    if roomBytes != bodyBytes { fatalError("room of \(roomBytes) bytes for \(bodyBytes)") }
+    // The owner may have ended the session instead.
+    return phase == .open ? rooms : nil
+  }
+
+  // MARK: Bodies in the other side's memory
+
+  /// Nothing but answers comes before a body that was offered has been taken, or its rest.
+  private func requireNothingTaken() throws(ByteError) {
+    if let taking { throw ByteError(offset: 4, "a frame before the answer to an offer of \(taking.count) bytes") }
+  }
+
+  /// Begins to read a body that the other side offers.
+  private func take(_ connection: Connection, offer bytes: [UInt8], _ bodyBytes: Int) throws(ByteError) {
+    let (offer, head) = try MemoryOffer.read(bytes, bodyBytes: bodyBytes)
+    guard let rooms = try rooms(head, bodyBytes) else { return answer(.done) }
+    taking = (bodyBytes, 0)
+    let memory = PeerMemory(
+      tokenAddress: offer.tokenAddress, token: offer.token,
+      pieces: offer.pieces.map { .init(address: $0.address, count: $0.count) })
+    reads = reads && connection.sharesMachine && settings.readsMemory
+    connection.receive(from: memory, into: rooms, keeping: owner, reads: reads)
+    if !reads { refuseOffer(at: 0) }
+  }
+
+  private func answer(_ answer: MemoryAnswer) {
+    guard phase == .open, let connection else { return }
+    let head = answer.bytes
+    let frame = Frame.prefix(.answer, headBytes: head.count, bodyBytes: 0) + head
+    if !connection.sendBeforeOffers(frame) { outputTooLong() }
+  }
+
+  /// Has the body that is being taken sent, from a byte on, and all further ones.
+  private func refuseOffer(at place: Int) {
+    reads = false
+    taking?.told = place
+    answer(.refused(at: place))
+  }
+
+  /// The other side says what became of an offer.
+  private func heard(_ connection: Connection, _ answer: MemoryAnswer) throws(ByteError) {
+    let fits: Bool
+    switch answer {
+    case .taken(let count): fits = connection.offerTaken(upTo: count)
+    case .done: fits = connection.offerDone()
+    case .refused(let place):
+      offers = false
+      fits = connection.offerRefused(at: place) { Frame.prefix(.rest, headBytes: 0, bodyBytes: $0) }
+    }
+    if !fits { throw ByteError(offset: 0, "an answer to what was not offered") }
+  }
+
+  package func memoryUnreadable(_ connection: Connection, filled: Int, error: Int32) {
+    if phase == .open, taking != nil { refuseOffer(at: filled) }
+  }
+
   package func receivedDirectly(_ connection: Connection, filled: Int, of count: Int) {
-    if phase == .open { owner?.receivedData(self, filled: filled, of: count) }
+    guard phase == .open else { return }
+    if reads, let told = taking?.told {
+      if filled == count {
+        taking = nil
+        answer(.done)
+      } else if filled - told >= Session.signBytes {
+        taking?.told = filled
+        answer(.taken(filled))
+      }
+    }
+    owner?.receivedData(self, filled: filled, of: count)
   }
 
   package func inputEnded(_ connection: Connection, unconsumedBytes: Int) {
@@ -325,6 +485,7 @@ extension Session: ConnectionDelegate {
     phase = .ended
     handshakeTimer?.disarm()
     handshakeTimer = nil
+    laterTimer?.disarm()
     turnEnd = nil
     let kind: SessionEnd.Kind =
       error?.code == .stopped ? .stopped : before == .connecting ? .unreachable : .lost

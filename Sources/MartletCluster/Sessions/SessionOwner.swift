@@ -18,6 +18,11 @@ package protocol SessionOwner: AnyObject, Sendable {
   /// - Throws: What is wrong with it; the session then ends.
   func room(_ session: Session, head: [UInt8], byteCount: Int) throws(ByteError) -> UnsafeMutableRawBufferPointer?
 
+  /// The same, for data that goes to several places, one after the other. None of them is empty.
+  func rooms(
+    _ session: Session, head: [UInt8], byteCount: Int
+  ) throws(ByteError) -> [UnsafeMutableRawBufferPointer]?
+
   /// Data has come into the room given for it; `filled` of `count` bytes are there.
   func receivedData(_ session: Session, filled: Int, of count: Int)
 
@@ -33,6 +38,11 @@ extension SessionOwner {
     _ session: Session, head: [UInt8], byteCount: Int
   ) throws(ByteError) -> UnsafeMutableRawBufferPointer? {
     throw ByteError(offset: 0, "data that nobody asked for")
+  }
+  package func rooms(
+    _ session: Session, head: [UInt8], byteCount: Int
+  ) throws(ByteError) -> [UnsafeMutableRawBufferPointer]? {
+    try room(session, head: head, byteCount: byteCount).map { $0.isEmpty ? [] : [$0] }
   }
   package func receivedData(_ session: Session, filled: Int, of count: Int) {}
   package func outputPressureChanged(_ session: Session, isHigh: Bool) {}

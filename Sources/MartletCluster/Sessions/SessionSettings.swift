@@ -17,6 +17,10 @@ package struct SessionSettings: Sendable {
   package var bodyLimit = 0
   /// Bytes of messages that may wait for a peer that does not read; then the session ends.
   package var outputLimitBytes = 256 << 20
+  /// Whether long bodies go from memory to memory where both sides are on one machine and the system allows it.
+  package var readsMemory = true
+  /// The shortest body that is offered.
+  package var leastOfferBytes = MemoryOffer.leastBytes
   /// Options of the connection; what a session decides itself is overwritten.
   package var connection = ConnectionSettings()
 
@@ -24,6 +28,7 @@ package struct SessionSettings: Sendable {
     self.hello = hello
     self.accepted = accepted
     self.secret = secret
+    connection.triesLocalSocket = true
     connection.highWaterBytes = 4 << 20
     connection.lowWaterBytes = 1 << 20
   }

@@ -5,6 +5,8 @@ package import MartletProtocol
 
 /// A graph as the messages that bring it to a scheduler: only the tasks that wanted ones need, in the graph's static order.
 ///
+/// Layers of blocks that were expanded into the graph go as layers where that is possible: see `GraphLayers`.
+///
 /// Keys are made anew here, of content alone: those of gathers and aliases hold for one graph only where they are not sent.
 /// So equal work has an equal key, whatever process, and whatever graph it was written in.
 ///
@@ -23,7 +25,11 @@ package struct GraphShipment {
   private let registry: TaskFunctionRegistry
   private let pieceBytes: Int
   private let wanted: [TaskID]
+  private let defaults: SubmitOptions?
 
+  /// Layers that are sent as such, and how many of them were.
+  private var layers: GraphLayers
+  private var sentLayers = 0
   /// Where in the order the next piece begins.
   private var rank = 0
   private var shipped: UInt32 = 0
@@ -39,7 +45,7 @@ package struct GraphShipment {
   private static let unneeded = UInt32.max
   private static let needed = UInt32.max - 1
   private static let wantedMark = UInt32.max - 2
-  /// A result that the cluster has already: it is named, not sent.
+  /// A result that the cluster has already, or a block that comes with its layer: it is named, not sent.
   private static let elsewhere = UInt32.max - 3
 
   /// What keeps the results alive that the graph needs and the cluster has already.
@@ -48,11 +54,16 @@ package struct GraphShipment {
   /// - Parameters:
   ///   - number: The client's number of the graph.
   ///   - wanted: The tasks whose results the client asks for.
+  ///   - defaults: What holds for tasks that do not say otherwise themselves.
   ///   - pieceBytes: What one message takes at most, unless a single task takes more.
+  ///   - leastLayerBlocks: Fewer blocks of layers are sent task by task.
   /// - Throws: `ShippingError` for a task that is no data, before anything is sent.
   package init(
-    _ graph: TaskGraph, number: UInt32, wanted: [TaskID], registry: TaskFunctionRegistry, pieceBytes: Int = 4 << 20
+    _ graph: TaskGraph, number: UInt32, wanted: [TaskID], registry: TaskFunctionRegistry,
+    defaults: SubmitOptions? = nil, pieceBytes: Int = 4 << 20, leastLayerBlocks: Int = GraphLayers.leastBlocks
   ) throws(ShippingError) {
+    self.defaults = defaults
+    layers = GraphLayers(leastBlocks: leastLayerBlocks)
     self.graph = graph
     self.number = number
     self.wanted = wanted
@@ -78,7 +89,15 @@ package struct GraphShipment {
       switch graph.kind(of: id) {
       case .closure, .asynchronous: throw .closure(id, of: graph)
       case .call:
-        guard let reference = try function(id, orReference: true).reference else { break }
+        let found = try function(id, orReference: true)
+        if let block = block(found.function, found.registered), let registered = found.registered {
+          let key = layers.note(
+            task, block, registered, label: graph.labelNumbers[task],
+            inputCount: Int(graph.dependencyStarts[task + 1] - graph.dependencyStarts[task]),
+            isWanted: places[task] == GraphShipment.wantedMark, hasTraits: graph.traits(of: id) != .none)
+          if let key { digests[task] = key }
+        }
+        guard let reference = found.reference else { break }
         references.append(reference.holder)
         types[task] = try type(of: reference, id)
         if places[task] == GraphShipment.needed {
@@ -89,6 +108,67 @@ package struct GraphShipment {
       case .literal, .gather, .alias, .signal: break
       }
     }
+    try takeLayers()
+  }
+
+  /// The function as one of a block, where it is. A look at its type tells mostly, so the last one is remembered.
+  private mutating func block(
+    _ function: (any TaskFunction)?, _ registered: RegisteredFunction?
+  ) -> (any LayerBlock)? {
+    guard let function, let registered else { return nil }
+    if registered === lastPlain { return nil }
+    if let block = function as? any LayerBlock { return block }
+    lastPlain = registered
+    return nil
+  }
+
+  /// Blocks that come with their layers are not sent themselves.
+  private mutating func takeLayers() throws(ShippingError) {
+    layers.decide()
+    if layers.isEmpty { return }
+    for task in 0..<graph.count where digests[task] != GraphShipment.noDigest {
+      guard places[task] != GraphShipment.unneeded, places[task] != GraphShipment.elsewhere else { continue }
+      let found = try function(TaskID(rawValue: UInt32(task)), orReference: true)
+      guard let block = found.function as? any LayerBlock, layers.isSentWithLayer(block) else { continue }
+      places[task] = GraphShipment.elsewhere
+      types[task] = found.registered?.result
+      count -= 1
+    }
+  }
+
+  /// The next message of layers; nil when all were sent.
+  private mutating func nextLayers() -> Submission? {
+    var piece = PieceWriter(
+      graph: number, labelCount: graph.labelCount, first: shipped,
+      patience: defaults?.patienceNanoseconds ?? 0)
+    while sentLayers < layers.layers.count {
+      let layer = layers.layers[sentLayers]
+      guard layer.isWhole else {
+        sentLayers += 1
+        continue
+      }
+      let bytes = 128 + layer.sent.arguments.count + 64 * layer.inputs.count + 5 * layer.wanted.count
+      if !piece.submission.layers.isEmpty, piece.bytes + bytes > pieceBytes { return piece.submission }
+      sentLayers += 1
+      piece.bytes += bytes + piece.newBytes(label: layer.label, graph)
+      var traits = TaskTraits.none
+      if let defaults { defaults.fill(&traits) }
+      var submitted = SubmittedLayer(
+        digest: layer.digest, label: piece.number(label: layer.label, graph), traits: piece.number(traits: traits),
+        function: piece.number(function: layer.function), arguments: layer.sent.arguments,
+        count: UInt32(layer.sent.count), inputs: layer.inputs)
+      // Two tasks of a graph may be one block.
+      var blocks: [UInt32] = []
+      for (block, task) in layer.wanted {
+        if blocks.last != block { blocks.append(block) }
+        layerPlaces[UInt32(task)] = answered + blocks.count - 1
+      }
+      answered += blocks.count
+      submitted.isWanted = blocks.count == layer.sent.count
+      if !submitted.isWanted { submitted.wanted = blocks }
+      piece.submission.layers.append(submitted)
+    }
+    return piece.submission.layers.isEmpty ? nil : piece.submission
   }
 
   /// What the cluster has already, as a type.
@@ -130,7 +210,10 @@ package struct GraphShipment {
   /// - Throws: `ShippingError` when a constant or arguments cannot be written, or are too large: the graph cannot be sent.
   package mutating func next() throws(ShippingError) -> Submission? {
     if isDone { return nil }
-    var piece = PieceWriter(graph: number, labelCount: graph.labelCount, first: shipped)
+    if !layers.isEmpty, let piece = nextLayers() { return piece }
+    var piece = PieceWriter(
+      graph: number, labelCount: graph.labelCount, first: shipped,
+      patience: defaults?.patienceNanoseconds ?? 0)
     while rank < graph.count {
       let task = Int(graph.order[rank])
       let isSent = places[task] != GraphShipment.unneeded && places[task] != GraphShipment.elsewhere
@@ -141,13 +224,18 @@ package struct GraphShipment {
     piece.submission.isLast = true
     for (place, task) in wanted.enumerated() {
       wantedDigests[place] = digests[task.index]
-      wantedPlaces[place] = wantedOrder[places[task.index]] ?? 0
+      wantedPlaces[place] = layerPlaces[task.rawValue] ?? wantedOrder[places[task.index]] ?? 0
     }
     return piece.submission
   }
 
   /// By the place of a wanted task among those that were sent, which of the wanted ones it is.
   private var wantedOrder: [UInt32: Int] = [:]
+  /// The same for wanted tasks that are blocks of layers, by task.
+  private var layerPlaces: [UInt32: Int] = [:]
+  /// The function of the last call that is no block.
+  private var lastPlain: RegisteredFunction?
+  private static let noDigest = Digest128(low: 0, high: 0)
 
   /// Adds a task; false when the piece has no room for it.
   private mutating func add(_ task: Int, to piece: inout PieceWriter) throws(ShippingError) -> Bool {
@@ -159,7 +247,8 @@ package struct GraphShipment {
     var inputs = edges.count
     while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
     let work = try work(of: id, edges, inputs: inputs)
-    let traits = graph.traits(of: id)
+    var traits = graph.traits(of: id)
+    if let defaults { defaults.fill(&traits) }
 
     var bytes = PieceWriter.leastTaskBytes + work.bytes.count + 17 * edges.count
     if bytes > WireLimits.messageBytes - (64 << 10) {
@@ -167,7 +256,10 @@ package struct GraphShipment {
     }
     let label = graph.labelNumbers[task]
     bytes += piece.newBytes(label: label, graph)
-    if traits != .none { bytes += 256 + traits.resources.reduce(0) { $0 + $1.name.utf8.count + 16 } }
+    if traits != .none {
+      bytes += 256 + traits.resources.reduce(0) { $0 + $1.name.utf8.count + 16 }
+      bytes += traits.workers.reduce(0) { $0 + $1.utf8.count + 4 }
+    }
     if !piece.submission.tasks.isEmpty, piece.bytes + bytes > pieceBytes { return false }
 
     piece.bytes += bytes
@@ -296,6 +388,8 @@ package struct GraphShipment {
   }
 
   private func digest(of task: TaskID, _ work: PieceWriter.Work, _ edges: Range<Int>) -> Digest128 {
+    // Blocks of layers have theirs already.
+    if digests[task.index] != GraphShipment.noDigest { return digests[task.index] }
     if let function = work.function { return graph.callDigest(of: function, task.index) { digests[$0] } }
     var hasher: StableHasher
     switch work.kind {

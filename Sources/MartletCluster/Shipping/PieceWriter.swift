@@ -19,6 +19,8 @@ struct PieceWriter {
   var bytes = 64
   /// Which of all tasks that are sent is the first one here.
   let first: UInt32
+  /// For how long all tasks wait for workers that are not there; 0: without end.
+  private let patience: Int64
 
   // By what stands in the tables: its number there. Only for looking up.
   private var labels: [UInt32]
@@ -29,7 +31,8 @@ struct PieceWriter {
   /// What a task takes without bytes, dependencies and what is new in tables, at most.
   static let leastTaskBytes = 64
 
-  init(graph: UInt32, labelCount: Int, first: UInt32) {
+  init(graph: UInt32, labelCount: Int, first: UInt32, patience: Int64 = 0) {
+    self.patience = patience
     submission = Submission(graph: graph, isLast: false)
     self.first = first
     labels = [UInt32](repeating: UInt32.max, count: labelCount)
@@ -49,7 +52,7 @@ struct PieceWriter {
   }
 
   /// A label that a message takes.
-  private static func shortened(_ label: String) -> String {
+  static func shortened(_ label: String) -> String {
     guard label.utf8.count > WireLimits.shortText else { return label }
     var end = label.unicodeScalars.startIndex
     var bytes = 0
@@ -63,9 +66,11 @@ struct PieceWriter {
 
   /// The number in a task: 0 for none, else the place in the table plus one.
   mutating func number(traits wanted: TaskTraits) -> UInt32 {
-    if wanted == .none { return 0 }
+    if wanted == .none, patience == 0 { return 0 }
     if let number = traits[wanted] { return number }
-    submission.traits.append(WorkTraits(wanted))
+    var sent = WorkTraits(wanted)
+    sent.workerPatienceNanoseconds = patience
+    submission.traits.append(sent)
     let number = UInt32(submission.traits.count)
     traits[wanted] = number
     return number
@@ -82,7 +87,7 @@ struct PieceWriter {
     }
   }
 
-  private mutating func number(function: RegisteredFunction?) -> UInt32 {
+  mutating func number(function: RegisteredFunction?) -> UInt32 {
     guard let function else { return 0 }
     if let number = functions[ObjectIdentifier(function)] { return number }
     let number = UInt32(submission.functions.count)

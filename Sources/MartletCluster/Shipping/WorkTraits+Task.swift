@@ -17,6 +17,8 @@ extension WorkTraits {
     estimatedResultBytes = Int64(max(0, traits.estimatedResultBytes))
     isSource = traits.isSource
     isBlocking = traits.isBlocking
+    workers = traits.workers
+    allowsOtherWorkers = traits.allowsOtherWorkers
     for need in traits.resources.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
       if let last = resources.last, last.name == need.name {
         resources[resources.count - 1].amount = last.amount.addingSaturated(Int64(need.amount))

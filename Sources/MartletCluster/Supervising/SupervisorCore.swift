@@ -127,6 +127,12 @@ struct SupervisorCore {
     if case .exited(let status) = end.end, settings.finalStatuses.contains(status), end.saidItLeaves != false {
       return finish(status, &actions)
     }
+    if case .exited(let status) = end.end, settings.restartStatuses.contains(status), end.saidItLeaves != false {
+      actions.append(.log(.info, "\(settings.name) has ended to be started again"))
+      phase = .starting
+      actions.append(.start(nil))
+      return
+    }
     lastDeath = DeathReport(
       cause: cause, peakBytes: end.peakBytes, lastLines: end.lastLines, worker: end.worker, epoch: end.epoch,
       tasks: end.tasks)

@@ -15,6 +15,8 @@ package struct SupervisorSettings: Sendable {
   /// Exit statuses of a process that means to end: done, misused, refused, gave up. After any other end it is started
   /// again.
   package var finalStatuses: Set<Int32> = [0, 2, 3, 4]
+  /// Exit statuses of a process that wants to be started again, which is no crash.
+  package var restartStatuses: Set<Int32> = []
   /// What the process is called in lines of the log.
   package var name = "the worker"
 

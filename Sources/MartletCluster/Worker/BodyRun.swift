@@ -17,6 +17,8 @@ final class BodyRun: @unchecked Sendable {
   // What to do.
   private(set) var task: ComputeTask?
   private(set) var isBlocking = false
+  /// Other workers wait for its result.
+  private(set) var isAwaited = false
   private var inputs: UnsafeMutablePointer<Slot>
   private var inputCount = 0
   private var inputCapacity = 4
@@ -31,8 +33,21 @@ final class BodyRun: @unchecked Sendable {
   private(set) var failure: FailureRecord?
   private(set) var nanoseconds: Int64 = 0
 
-  init(_ execution: ExecutionID) {
+  // While it waits.
+  let place = BodyPlace()
+  let inside: InsideCluster?
+  /// Its asynchronous part. Set and cleared by its thread, used by others that cancel.
+  private let asyncBody = Guarded<AsyncBody?>(nil)
+  private let limits: Limits
+  /// What it is noted as among those that run; when it began to compute.
+  private var noted: Int?
+  private var began: UInt64 = 0
+  private var threadNumber = 0
+
+  init(_ execution: ExecutionID, _ limits: Limits, _ inside: InsideCluster?) {
     self.execution = execution
+    self.limits = limits
+    self.inside = inside
     cancelled = .allocate(capacity: 1)
     cancelled.initialize(to: Atomic(false))
     inputs = .allocate(capacity: inputCapacity)
@@ -50,7 +65,7 @@ final class BodyRun: @unchecked Sendable {
   }
 
   /// Makes it a run of `task` with `inputCount` inputs, which `add` adds.
-  func prepare(_ task: ComputeTask, inputCount count: Int) {
+  func prepare(_ task: ComputeTask, inputCount count: Int, isAwaited: Bool) {
     slot.pointee.clear()
     inline = nil
     failure = nil
@@ -59,6 +74,9 @@ final class BodyRun: @unchecked Sendable {
     firstType = nil
     self.task = task
     isBlocking = task.isBlocking
+    self.isAwaited = isAwaited
+    nanoseconds = 0
+    place.reset()
     cancelled.pointee.store(false, ordering: .relaxed)
     if count > inputCapacity {
       inputs.deallocate()
@@ -115,38 +133,124 @@ final class BodyRun: @unchecked Sendable {
   /// Values that take more in memory than this cannot be small as bytes.
   private static let inlineCandidateBytes = 8 << 10
 
-  /// Runs the body.
+  /// Runs the body, or goes on with it after it has waited without a thread.
+  ///
   /// - Parameter stop: Set when nobody wants any results any more.
-  func run(
-    _ registry: TaskFunctionRegistry, stop: UnsafePointer<Atomic<Bool>>, thread: Int, limits: Limits
-  ) {
-    let began = martlet_monotonic_nanoseconds()
-    guard let task else { return }
-    do throws(WorkFailure) {
-      if let problem { throw .undecodable(problem) }
-      // It waited for its thread, and nobody waits for it any more.
-      if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
-      let body = try WorkBody(task.work, registry)
-      var state = TaskContextState(stop: stop, cancelled: cancelled, threadIndex: thread)
-      let noted = limits.page?.enter(
-        RunningTask(digest: task.digest, task: task.task, run: task.run), hint: thread)
-      defer { if let noted { limits.page?.leave(noted) } }
-      try withUnsafeMutablePointer(to: &state) { (state) throws(WorkFailure) in
-        try body.run(inputs, count: inputCount, TaskContext(state), into: slot)
+  /// - Returns: Whether it has ended. Otherwise it waits, and may be with another thread already.
+  func run(_ registry: TaskFunctionRegistry, stop: UnsafePointer<Atomic<Bool>>, on seat: BodySeat) -> Bool {
+    guard let task else { return false }
+    if let body = asyncBody.withLock({ $0 }) {
+      let outcome = body.turn(
+        isFirst: false,
+        goOn: {
+          threadNumber = seat.number
+          beginsToCompute()
+        }, pause: { ceasesToCompute() })
+      guard let outcome else { return false }
+      asyncBody.withLock { $0 = nil }
+      finish(task, outcome)
+    } else {
+      threadNumber = seat.number
+      began = martlet_monotonic_nanoseconds()
+      do throws(WorkFailure) {
+        if let problem { throw .undecodable(problem) }
+        // It waited for its thread, and nobody waits for it any more.
+        if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
+        let body = try WorkBody(task.work, registry)
+        guard let type = body.resultType(first: firstType, registry) else {
+          throw .cannotRun("the type of its result is not registered on this worker")
+        }
+        self.type = type
+        var state = TaskContextState(stop: stop, cancelled: cancelled, threadIndex: seat.number)
+        enterPage()
+        do throws(WorkFailure) {
+          try withUnsafeMutablePointer(to: &state) { (state) throws(WorkFailure) in
+            try body.run(inputs, count: inputCount, TaskContext(state), into: slot)
+          }
+        } catch {
+          guard case .threw(let thrown) = error, thrown is TaskSuspended, let work = state.work else { throw error }
+          clearInputs()
+          return wait(work, task, seat)
+        }
+        failure = measure(type, task, limits)
+      } catch {
+        failure = error.record(key: task.digest, label: task.label)
       }
-      guard let type = body.resultType(first: firstType, registry) else {
-        throw .cannotRun("the type of its result is not registered on this worker")
-      }
-      self.type = type
-      failure = measure(type, task, limits)
-    } catch {
-      failure = error.record(key: task.digest, label: task.label)
+      clearInputs()
+      if failure != nil { slot.pointee.clear() }
     }
-    clearInputs()
-    if failure != nil { slot.pointee.clear() }
-    nanoseconds = Int64(martlet_monotonic_nanoseconds() - began)
+    ceasesToCompute()
     self.task = nil
+    return true
   }
+
+  /// The rest of the body is asynchronous: begins it.
+  private func wait(_ work: AsyncWork, _ task: ComputeTask, _ seat: BodySeat) -> Bool {
+    let body = AsyncBody(self, seat.threads)
+    asyncBody.withLock { $0 = body }
+    body.start(work, inside)
+    // Who cancelled before looked in vain.
+    if isCancelled { body.cancel() }
+    guard let outcome = body.turn(isFirst: true, goOn: {}, pause: { ceasesToCompute() }) else { return false }
+    asyncBody.withLock { $0 = nil }
+    finish(task, outcome)
+    ceasesToCompute()
+    self.task = nil
+    return true
+  }
+
+  private func finish(_ task: ComputeTask, _ outcome: Result<Slot, any Error>) {
+    switch outcome {
+    case .success(let value):
+      slot.pointee = value
+      if let type { failure = measure(type, task, limits) }
+      if failure != nil { slot.pointee.clear() }
+    case .failure(let error): failure = WorkFailure.threw(error).record(key: task.digest, label: task.label)
+    }
+  }
+
+  // MARK: While it waits
+
+  private func enterPage() {
+    guard let page = limits.page, let task else { return }
+    noted = page.enter(RunningTask(digest: task.digest, task: task.task, run: task.run), hint: threadNumber)
+  }
+
+  /// It does not run (any more), as far as its time and the supervisor are concerned.
+  private func ceasesToCompute() {
+    nanoseconds += Int64(martlet_monotonic_nanoseconds() - began)
+    if let noted { limits.page?.leave(noted) }
+    noted = nil
+  }
+
+  private func beginsToCompute() {
+    began = martlet_monotonic_nanoseconds()
+    enterPage()
+  }
+
+  /// Its thread begins to sleep.
+  func rests(_ wake: @escaping @Sendable () -> Void) {
+    ceasesToCompute()
+    place.enter(wake, isCancelled: { isCancelled })
+  }
+
+  /// Its thread goes on.
+  func restIsOver() { beginsToCompute() }
+
+  // MARK: For other threads
+
+  /// Whether nobody wants its result.
+  var isCancelled: Bool { cancelled.pointee.load(ordering: .sequentiallyConsistent) }
+
+  /// Nobody wants its result: it hears so when it asks, and where it waits.
+  func cancel() {
+    cancelled.pointee.store(true, ordering: .sequentiallyConsistent)
+    place.cancel()
+    asyncBody.withLock { $0 }?.cancel()
+  }
+
+  /// Whether it waits to go on without a thread.
+  var isAsyncAwake: Bool { asyncBody.withLock { $0 }?.isAwake ?? false }
 
   /// Finds out what the result takes, and its bytes if they are few. Why it is none, if it is none.
   private func measure(_ type: PortableValueType, _ task: ComputeTask, _ limits: Limits) -> FailureRecord? {
@@ -154,15 +258,16 @@ final class BodyRun: @unchecked Sendable {
     byteCount = Int64(resident)
     let knowsSize = type.knowsSize
     if resident <= BodyRun.inlineCandidateBytes || !knowsSize {
-      var writer = ByteWriter()
-      type.write(slot.pointee, to: &writer)
-      if let failure = writer.failure {
+      // Long arrays are not copied for that.
+      let written: WrittenBytes
+      do throws(ByteError) {
+        written = try type.writtenBytes(of: slot.pointee)
+      } catch {
         return FailureRecord(
-          .unsendable, key: task.digest, label: task.label, message: "its result cannot be written: \(failure.message)")
+          .unsendable, key: task.digest, label: task.label, message: "its result cannot be written: \(error.message)")
       }
-      let bytes = writer.bytes
-      if !knowsSize { byteCount = max(byteCount, Int64(bytes.count)) }
-      if bytes.count <= limits.inlineBytes { inline = bytes }
+      if !knowsSize { byteCount = max(byteCount, Int64(written.byteCount)) }
+      if written.byteCount <= limits.inlineBytes { inline = written.bytes }
     }
     guard byteCount > limits.maximumBytes else { return nil }
     return FailureRecord(

@@ -13,11 +13,13 @@ final class BodyThreads: @unchecked Sendable {
   // Sendable: `monitor` guards the queue, `endsLock` the ends; the rest is atomic or constant.
 
   private let registry: TaskFunctionRegistry
-  private let limits: BodyRun.Limits
   private let count: Int
   private let cache = ThreadCache(name: "waiting", idleLimit: 4)
 
   private let monitor = Monitor()
+  /// Bodies that have waited, and may go on. Those before `firstResumed` are taken.
+  private var resumed: [BodyRun?] = []
+  private var firstResumed = 0
   /// Those before `first` are taken.
   private var queue: [BodyRun?] = []
   private var first = 0
@@ -27,6 +29,11 @@ final class BodyThreads: @unchecked Sendable {
   private var wasWaiting = false
   private var sleeping = 0
   private var living = 0
+  /// Threads in bodies, and those whose bodies sleep.
+  private var running = 0
+  private var resting = 0
+  private var freeNumbers: [Int] = []
+  private var numbers = 0
   private var isClosed = false
   /// How many runs nobody has taken, for threads that look without the lock.
   private let waiting = Atomic<Int>(0)
@@ -35,22 +42,26 @@ final class BodyThreads: @unchecked Sendable {
 
   private let endsLock = Lock()
   private var ends: [BodyRun] = []
-  private var signal: LoopSignal?
+  private(set) var signal: LoopSignal?
+  let newsLock = Lock()
+  var news: [BodyNews] = []
   private let stop: UnsafeMutablePointer<Atomic<Bool>>
   private let waitingBodies = Atomic<Int>(0)
 
-  /// The loop is told of ends at the latest when so many wait, or after this time when the thread that has them is free to.
+  /// The loop is told of ends at once where no further body waits, or another worker waits for the result; else when so many wait, or before the first of them would
+  /// wait longer than this, as far as one knows: what the loop and the scheduler do for a message costs as much as a short
+  /// body.
   private static let untoldEnds = 32
   private static let untoldNanoseconds: UInt64 = 100_000
-  /// How long a thread looks for another run before it sleeps; as long as two wake-ups in a virtual machine.
-  private static let spinNanoseconds: UInt64 = 60_000
-  /// A yield that takes so long has let somebody else run: the processor is needed elsewhere.
-  private static let crowdedNanoseconds: UInt64 = 20_000
+  /// How long a thread looks for another run before it sleeps, while runs come fast: longer than it takes the scheduler to hear
+  /// of one and to send the next.
+  private static let spinNanoseconds: UInt64 = 200_000
 
-  init(count: Int, registry: TaskFunctionRegistry, limits: BodyRun.Limits) {
+  init(count: Int, registry: TaskFunctionRegistry) {
     self.count = count
     self.registry = registry
-    self.limits = limits
+    // Those for bodies that only wait have the number behind these.
+    numbers = count + 1
     stop = .allocate(capacity: 1)
     stop.initialize(to: Atomic(false))
   }
@@ -70,27 +81,22 @@ final class BodyThreads: @unchecked Sendable {
   /// Lets bodies run; on the loop's thread. The list is emptied.
   func submit(_ runs: inout [BodyRun]) {
     if runs.isEmpty { return }
-    monitor.withLock {
+    let woken = monitor.withLock {
       if first == queue.count {
         queue.removeAll(keepingCapacity: true)
         first = 0
       }
       for run in runs where !run.isBlocking { queue.append(run) }
-      let ahead = queue.count - first
+      let ahead = queue.count - first + resumed.count - firstResumed
       waiting.store(ahead, ordering: .relaxed)
       // Who looks for a run looks into the queue before it sleeps.
       let awaited = spinning.load(ordering: .relaxed)
-      for _ in 0..<min(sleeping, max(0, ahead - awaited)) { monitor.signal() }
+      return min(sleeping, max(0, ahead - awaited))
     }
-    for run in runs where run.isBlocking {
-      waitingBodies.wrappingAdd(1, ordering: .relaxed)
-      cache.submit { [self] in
-        run.run(registry, stop: stop, thread: count, limits: limits)
-        _ = handBack(run)
-        signal?.notify()
-        waitingBodies.wrappingSubtract(1, ordering: .releasing)
-      }
-    }
+    // Outside of the lock, which who wakes up takes first. Somebody else may have taken the run by then: who was woken in vain
+    // looks, and sleeps again.
+    for _ in 0..<woken { monitor.signal() }
+    for run in runs where run.isBlocking { goOn(run) }
     runs.removeAll(keepingCapacity: true)
   }
 
@@ -104,7 +110,7 @@ final class BodyThreads: @unchecked Sendable {
       let runs = queue[first...].compactMap { $0 }
       queue.removeAll(keepingCapacity: true)
       first = 0
-      waiting.store(0, ordering: .relaxed)
+      waiting.store(resumed.count - firstResumed, ordering: .relaxed)
       wasWaiting = false
       return runs
     }
@@ -125,10 +131,71 @@ final class BodyThreads: @unchecked Sendable {
       isClosed = true
       queue = []
       first = 0
+      resumed = []
+      firstResumed = 0
       waiting.store(0, ordering: .relaxed)
       for _ in 0..<sleeping { monitor.signal() }
     }
     cache.close()
+  }
+
+  /// Whether nobody wants any results any more.
+  var isEnding: Bool { stop.pointee.load(ordering: .relaxed) }
+
+  // MARK: Bodies that wait
+
+  /// Runs something on a thread beside the others.
+  func occupyThread(_ body: @escaping @Sendable (BodySeat) -> Void) {
+    waitingBodies.wrappingAdd(1, ordering: .relaxed)
+    cache.submit { [self] in
+      let seat = BodySeat(self, number: count)
+      seat.occupy { body(seat) }
+      waitingBodies.wrappingSubtract(1, ordering: .releasing)
+    }
+  }
+
+  /// Runs a body, or goes on with it; false when it waits.
+  func perform(_ run: BodyRun, _ seat: BodySeat) -> Bool { seat.perform(run, registry, stop: stop) }
+
+  /// Lets a body go on that has waited without a thread.
+  func enqueueResumed(_ run: BodyRun) {
+    monitor.withLock {
+      if firstResumed == resumed.count {
+        resumed.removeAll(keepingCapacity: true)
+        firstResumed = 0
+      }
+      resumed.append(run)
+      waiting.store(queue.count - first + resumed.count - firstResumed, ordering: .relaxed)
+      if sleeping > 0 { monitor.signal() }
+    }
+  }
+
+  /// A body sleeps on its thread: another one takes the thread's place.
+  func giveWay() {
+    let number = monitor.withLock { () -> Int? in
+      running -= 1
+      resting += 1
+      if sleeping > 0 { monitor.signal() }
+      guard living - resting < count, !isClosed else { return nil }
+      living += 1
+      return newNumber()
+    }
+    if let number { startThread(named: "body-\(number)") { [self] in work(number) } }
+  }
+
+  /// A body that slept goes on. A thread more than there should be ends when it is idle.
+  func takeBack() {
+    monitor.withLock {
+      running += 1
+      resting -= 1
+      if sleeping > 0, living - resting > count { monitor.signal() }
+    }
+  }
+
+  private func newNumber() -> Int {
+    if let free = freeNumbers.popLast() { return free }
+    numbers += 1
+    return numbers - 1
   }
 
   /// Whether no thread runs anything any more.
@@ -140,45 +207,65 @@ final class BodyThreads: @unchecked Sendable {
 
   /// What a thread remembers from one body to the next.
   private struct Memory {
-    var toldAt: UInt64 = 0
-    /// Whether the loop was not told of the last end.
-    var hasUntold = false
-    var spins = true
+    /// When the first end came that the loop was not told of; 0: it was told of all.
+    var untoldSince: UInt64 = 0
+    /// Whether it counts as one that is in a body.
+    var isRunning = false
+    var policy = PollPolicy(limitNanoseconds: BodyThreads.spinNanoseconds)
   }
 
   private func work(_ number: Int) {
-    var memory = Memory()
-    while let run = next(&memory) {
-      run.run(registry, stop: stop, thread: number, limits: limits)
-      ended(run, &memory)
+    let seat = BodySeat(self, number: number)
+    seat.occupy {
+      var memory = Memory()
+      while let run = next(&memory, number) {
+        if perform(run, seat) { ended(run, &memory) }
+      }
     }
-    monitor.withLock { living -= 1 }
   }
 
-  private func next(_ memory: inout Memory) -> BodyRun? {
-    if waiting.load(ordering: .relaxed) == 0, memory.spins { spin(&memory) }
+  /// What to run next; nil when the thread has to end.
+  private func next(_ memory: inout Memory, _ number: Int) -> BodyRun? {
+    if waiting.load(ordering: .relaxed) == 0, memory.policy.polls { spin(&memory) }
     return monitor.withLock {
-      while first == queue.count {
-        if isClosed { return nil }
+      if memory.isRunning { running -= 1 }
+      memory.isRunning = false
+      while first == queue.count && firstResumed == resumed.count || running >= count {
         // Another thread has taken what this one counted on.
         tell(&memory)
+        // One too many: a body that slept on its thread goes on there.
+        if isClosed || living - resting > count {
+          living -= 1
+          freeNumbers.append(number)
+          return nil
+        }
+        let start = martlet_monotonic_nanoseconds()
         sleeping += 1
         monitor.wait()
         sleeping -= 1
-        memory.spins = true
+        memory.policy.slept(from: start, to: martlet_monotonic_nanoseconds())
       }
-      let run = queue[first]
-      queue[first] = nil
-      first += 1
-      taken &+= 1
-      waiting.store(queue.count - first, ordering: .relaxed)
+      running += 1
+      memory.isRunning = true
+      let run: BodyRun?
+      if firstResumed < resumed.count {
+        run = resumed[firstResumed]
+        resumed[firstResumed] = nil
+        firstResumed += 1
+      } else {
+        run = queue[first]
+        queue[first] = nil
+        first += 1
+        taken &+= 1
+      }
+      waiting.store(queue.count - first + resumed.count - firstResumed, ordering: .relaxed)
       return run
     }
   }
 
   private func tell(_ memory: inout Memory) {
-    guard memory.hasUntold else { return }
-    memory.hasUntold = false
+    guard memory.untoldSince != 0 else { return }
+    memory.untoldSince = 0
     signal?.notify()
   }
 
@@ -187,35 +274,38 @@ final class BodyThreads: @unchecked Sendable {
     tell(&memory)
     spinning.wrappingAdd(1, ordering: .relaxed)
     defer { spinning.wrappingSubtract(1, ordering: .relaxed) }
-    let end = martlet_monotonic_nanoseconds() + BodyThreads.spinNanoseconds
-    var time: UInt64 = 0
-    while waiting.load(ordering: .relaxed) == 0, time < end {
-      let before = martlet_monotonic_nanoseconds()
+    var before = martlet_monotonic_nanoseconds()
+    let end = before + memory.policy.limit
+    while waiting.load(ordering: .relaxed) == 0 {
       sched_yield()
-      time = martlet_monotonic_nanoseconds()
-      if time - before > BodyThreads.crowdedNanoseconds {
-        memory.spins = false
-        return
-      }
+      let time = martlet_monotonic_nanoseconds()
+      if time - before > PollPolicy.crowdedNanoseconds { return memory.policy.crowded(at: time) }
+      if time >= end { return memory.policy.pollingFailed() }
+      before = time
     }
+    memory.policy.found()
   }
 
   /// Hands a run back.
   private func ended(_ run: BodyRun, _ memory: inout Memory) {
+    // The run is the loop's once it is handed back.
+    let expected = UInt64(max(0, run.nanoseconds))
+    let isAwaited = run.isAwaited
     let count = handBack(run)
-    memory.hasUntold = true
-    // What is not told now is found at the loop's next tick if the next body takes long.
     let now = martlet_monotonic_nanoseconds()
+    if memory.untoldSince == 0 { memory.untoldSince = now }
+    // What is not told now is found at the loop's next tick if the next body takes long.
     guard
-      waiting.load(ordering: .relaxed) == 0 || count >= BodyThreads.untoldEnds
-        || now &- memory.toldAt > BodyThreads.untoldNanoseconds
+      isAwaited || waiting.load(ordering: .relaxed) == 0 || count >= BodyThreads.untoldEnds
+        || now &- memory.untoldSince &+ expected > BodyThreads.untoldNanoseconds
     else { return }
-    memory.toldAt = now
     tell(&memory)
   }
 
-  private func handBack(_ run: BodyRun) -> Int {
-    endsLock.withLock {
+  @discardableResult
+  func handBack(_ run: BodyRun, isTold: Bool = false) -> Int {
+    defer { if isTold { signal?.notify() } }
+    return endsLock.withLock {
       ends.append(run)
       return ends.count
     }

@@ -31,25 +31,3 @@ struct HeldValue {
     Int64(type.knowsSize ? type.residentBytes(of: slot) : max(type.residentBytes(of: slot), encodedBytes))
   }
 }
-
-/// A value as bytes that are being sent: they do not change, and lie where they lie while somebody holds the object.
-final class EncodedBytes: Sendable {
-  let bytes: [UInt8]
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  /// Valid while the object is held: the bytes of an array that nobody changes stay in one place on the heap.
-  var raw: UnsafeRawBufferPointer { bytes.withUnsafeBytes { $0 } }
-}
-
-/// Bytes that are being received.
-final class ReceivedBytes: @unchecked Sendable {
-  // Sendable: written by the loop's thread alone; handed to another one when it is full, and then not changed.
-  let bytes: [UInt8]
-
-  init(count: Int) { bytes = [UInt8](unsafeUninitializedCapacity: count) { _, filled in filled = count } }
-
-  /// Where the bytes go: valid while the object is held. Nobody else knows the array before it is full, so writing
-  /// past the compiler changes nothing that anyone has read.
-  var room: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(mutating: bytes.withUnsafeBytes { $0 }) }
-}

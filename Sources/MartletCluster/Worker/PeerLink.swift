@@ -23,11 +23,11 @@ final class PeerLink: SessionOwner, @unchecked Sendable {
     let request: UInt32
     let task: TaskHandle
     let type: String
-    var bytes: ReceivedBytes?
+    var bytes: LandedBytes?
     /// What became of it, once it is decoded.
     var outcome: Result<HeldValue, ByteError>?
 
-    init(_ request: UInt32, _ task: TaskHandle, _ type: String, _ bytes: ReceivedBytes) {
+    init(_ request: UInt32, _ task: TaskHandle, _ type: String, _ bytes: LandedBytes) {
       self.request = request
       self.task = task
       self.type = type
@@ -119,17 +119,29 @@ final class PeerLink: SessionOwner, @unchecked Sendable {
     tellAnswers()
   }
 
-  func room(_ session: Session, head: [UInt8], byteCount: Int) throws(ByteError) -> UnsafeMutableRawBufferPointer? {
-    guard case .data(let request, let task, let type, let announced) = try PeerReply(portableBytes: head) else {
+  func rooms(
+    _ session: Session, head: [UInt8], byteCount: Int
+  ) throws(ByteError) -> [UnsafeMutableRawBufferPointer]? {
+    let head = try DataHead<PeerReply>(head, byteCount: byteCount)
+    guard case .data(let request, let task, let type, let announced) = head.message else {
       throw ByteError(offset: 0, "data behind a message that announces none")
     }
     guard announced == Int64(byteCount) else {
       throw ByteError(offset: 0, "\(byteCount) bytes of data where \(announced) were announced")
     }
-    guard shell.core.mayReceive(worker, request: request, task, byteCount: Int64(byteCount)) else { return nil }
-    let bytes = ReceivedBytes(count: byteCount)
+    guard shell.core.mayReceive(worker, request: request, task, byteCount: Int64(byteCount)), !isDecoding(task) else {
+      return nil
+    }
+    let bytes = LandedBytes(head.segments, keeping: shell.kept)
     incoming = Arrival(request, task, type, bytes)
-    return bytes.room
+    return bytes.rooms
+  }
+
+  /// Whether a task's data has come and waits for its decoding: more of it is not taken.
+  private func isDecoding(_ task: TaskHandle) -> Bool {
+    answers.contains {
+      if case .data(let arrival) = $0 { arrival.task == task } else { false }
+    }
   }
 
   func receivedData(_ session: Session, filled: Int, of count: Int) {
@@ -137,6 +149,7 @@ final class PeerLink: SessionOwner, @unchecked Sendable {
     incoming = nil
     arrival.bytes = nil
     shell.counters.receivedBytes += Int64(count)
+    shell.counters.readBytes += Int64(session.takeMemoryBytes())
     answers.append(.data(arrival))
     shell.decode(bytes, arrival.type) { [self] outcome in
       arrival.outcome = outcome
@@ -233,21 +246,23 @@ extension WorkerShell {
   }
 
   /// Decodes what has come, and calls `done` on the loop's thread: at once when it is little.
-  func decode(_ bytes: ReceivedBytes, _ type: String, _ done: @escaping (Result<HeldValue, ByteError>) -> Void) {
+  func decode(_ bytes: LandedBytes, _ type: String, _ done: @escaping (Result<HeldValue, ByteError>) -> Void) {
     guard let found = registry.valueType(named: type) else {
       return done(.failure(ByteError(offset: 0, "the type \(type) is not registered on this worker")))
     }
-    if bytes.bytes.count <= WorkerShell.loopCodecBytes {
+    // An array of numbers lies where it belongs already.
+    let readBytes = found.isWrittenAtOnce ? bytes.segments.restBytes : bytes.byteCount
+    if readBytes <= WorkerShell.loopCodecBytes {
       return done(
         Result { () throws(ByteError) in
-          HeldValue(try found.slot(of: bytes.bytes), found, encodedBytes: bytes.bytes.count)
+          HeldValue(try found.slot(of: bytes), found, encodedBytes: bytes.byteCount)
         })
     }
     let callback = LoopCallback(done)
     codec.submit { [loop] in
       let outcome = Result { () throws(ByteError) in
-        let slot = try found.slot(of: bytes.bytes)
-        return (OwnedSlot(slot), HeldValue.byteCount(of: slot, found, encodedBytes: bytes.bytes.count))
+        let slot = try found.slot(of: bytes)
+        return (OwnedSlot(slot), HeldValue.byteCount(of: slot, found, encodedBytes: bytes.byteCount))
       }
       loop.execute {
         callback.call(

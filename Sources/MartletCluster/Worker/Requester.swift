@@ -35,7 +35,7 @@ final class Requester: SessionOwner, @unchecked Sendable {
     var request: UInt32
     var digest: Digest128
     var type: String
-    var bytes: ReceivedBytes
+    var bytes: LandedBytes
   }
 
   let id: RequesterID
@@ -46,6 +46,8 @@ final class Requester: SessionOwner, @unchecked Sendable {
   /// Requests of a client that may bring data, the oldest first.
   private var accepted: [UInt32] = []
   private var incoming: Arrival?
+  /// Values that came and are being decoded: no other data for them is taken.
+  private var decoding: [Digest128] = []
   private var seenBytes = 0
   private var seenAt: UInt64 = 0
 
@@ -154,9 +156,9 @@ final class Requester: SessionOwner, @unchecked Sendable {
       guard !transfer.isPreparing, session.queuedBytes < Requester.queuedBytes else { return }
       let value = transfer.values[transfer.next]
       transfer.isPreparing = true
-      shell.prepare(value) { [self] bytes in
+      shell.prepare(value) { [self] served in
         transfer.isPreparing = false
-        prepared(transfer, value, bytes)
+        prepared(transfer, value, served)
         // Nothing when it was ready at once: then the loop below goes on.
         pump()
       }
@@ -165,22 +167,31 @@ final class Requester: SessionOwner, @unchecked Sendable {
     }
   }
 
-  private func prepared(_ transfer: Transfer, _ value: ServedValue, _ bytes: EncodedBytes?) {
+  private func prepared(_ transfer: Transfer, _ value: ServedValue, _ served: SpillFiles.Served?) {
     guard let session else { return }
     if transfer.isStopped { return }
     transfer.next += 1
-    guard let bytes else { return say(.missing(request: transfer.request, task: value.task)) }
+    guard let served else { return say(.missing(request: transfer.request, task: value.task)) }
+    let byteCount = served.byteCount
     let head = PeerReply.data(
-      request: transfer.request, task: value.task, type: value.type, byteCount: Int64(bytes.bytes.count))
+      request: transfer.request, task: value.task, type: value.type, byteCount: Int64(byteCount))
     transfer.outstanding += 1
+    let released = { [self] (_: Bool) in
+      transfer.outstanding -= 1
+      left(transfer)
+    }
     do throws(MessageTooLarge) {
-      let isQueued = try session.send(head, body: bytes.raw, keeping: bytes) { [self] _ in
-        transfer.outstanding -= 1
-        left(transfer)
-      }
+      let isQueued =
+        switch served {
+        case .bytes(let bytes): try session.send(head, body: bytes, released: released)
+        case .file(let file):
+          try session.send(
+            head, segments: file.segments, file: file.descriptor, offset: file.offset, keeping: file,
+            released: released)
+        }
       if isQueued {
         shell.counters.servedValues += 1
-        shell.counters.servedBytes += Int64(bytes.bytes.count)
+        shell.counters.servedBytes += Int64(byteCount)
       } else {
         transfer.outstanding -= 1
       }
@@ -215,25 +226,31 @@ final class Requester: SessionOwner, @unchecked Sendable {
     say(.done(request: request))
   }
 
-  func room(_ session: Session, head: [UInt8], byteCount: Int) throws(ByteError) -> UnsafeMutableRawBufferPointer? {
-    // The head is what the request said of the value.
-    let value = try PutValue(portableBytes: head)
+  func rooms(
+    _ session: Session, head: [UInt8], byteCount: Int
+  ) throws(ByteError) -> [UnsafeMutableRawBufferPointer]? {
+    // The message of the head is what the request said of the value.
+    let head = try DataHead<PutValue>(head, byteCount: byteCount)
+    let value = head.message
     // The request lies in the same read as its data: what the core wants with it is done only now.
     shell.settle()
     let request = accepted.first {
       shell.core.mayReceive(id, request: $0, value.digest, byteCount: Int64(byteCount))
     }
-    guard self.session != nil, let request else { return nil }
-    let bytes = ReceivedBytes(count: byteCount)
+    guard self.session != nil, let request, !decoding.contains(value.digest) else { return nil }
+    let bytes = LandedBytes(head.segments, keeping: shell.kept)
     incoming = Arrival(request: request, digest: value.digest, type: value.type, bytes: bytes)
-    return bytes.room
+    return bytes.rooms
   }
 
   func receivedData(_ session: Session, filled: Int, of count: Int) {
     guard filled == count, let arrival = incoming else { return }
     incoming = nil
     shell.counters.receivedBytes += Int64(count)
+    shell.counters.readBytes += Int64(session.takeMemoryBytes())
+    decoding.append(arrival.digest)
     shell.decode(arrival.bytes, arrival.type) { [self] outcome in
+      decoding.removeAll { $0 == arrival.digest }
       guard self.session != nil else {
         if case .success(var value) = outcome { value.slot.clear() }
         return
@@ -256,8 +273,8 @@ final class Requester: SessionOwner, @unchecked Sendable {
 extension WorkerShell {
   /// A large value that becomes bytes, for who waits for it, and for others while they are being sent.
   final class Encoding {
-    weak var bytes: EncodedBytes?
-    var waiters: [(EncodedBytes?) -> Void] = []
+    weak var bytes: WrittenBytes?
+    var waiters: [(WrittenBytes?) -> Void] = []
   }
 
   func accept(_ connection: Connection) -> (any ConnectionDelegate)? {
@@ -297,15 +314,15 @@ extension WorkerShell {
   }
 
   /// Gives the bytes of a value, at once or later; nil when there are none.
-  func prepare(_ served: ServedValue, _ done: @escaping (EncodedBytes?) -> Void) {
+  func prepare(_ served: ServedValue, _ done: @escaping (SpillFiles.Served?) -> Void) {
     let held = held(served.value)
     if served.isFromFile {
       guard let files, held.file != 0 else { return done(nil) }
       let callback = LoopCallback(done)
-      files.readBytes(held.file) { [loop, log] result in
+      files.serve(held.file) { [loop, log] result in
         loop.execute {
           switch result {
-          case .success(let bytes): callback.call(bytes)
+          case .success(let served): callback.call(served)
           case .failure(let failure):
             log.warning("a spilled result cannot be sent: \(failure)")
             callback.call(nil)
@@ -315,36 +332,49 @@ extension WorkerShell {
       return
     }
     guard let type = held.type, held.problem == nil else { return done(nil) }
-    if held.byteCount <= WorkerShell.loopCodecBytes { return done(encode(held.slot, type)) }
+    if held.byteCount <= WorkerShell.loopCodecBytes || type.isWrittenAtOnce {
+      return done(encode(held.slot, type).map { .bytes($0) })
+    }
     let encoding = encodings[served.value] ?? Encoding()
-    if let bytes = encoding.bytes { return done(bytes) }
-    encoding.waiters.append(done)
+    if let bytes = encoding.bytes { return done(.bytes(bytes)) }
+    encoding.waiters.append { done($0.map { .bytes($0) }) }
     encodings[served.value] = encoding
     if encoding.waiters.count > 1 { return }
     var copy = Slot()
     copy.fill(from: held.slot)
     let owned = OwnedSlot(copy)
-    let callback = LoopCallback<EncodedBytes?> { [self] bytes in
+    let callback = LoopCallback<Result<WrittenBytes, ByteError>> { [self] result in
       let waiters = encoding.waiters
       encoding.waiters = []
+      let bytes = try? result.get()  // the reason is told below
       encoding.bytes = bytes
       for waiter in waiters { waiter(bytes) }
-      if bytes == nil { log.error("a result of type \(type.name) cannot be written") }
+      if case .failure(let error) = result {
+        log.error("a result of type \(type.name) cannot be written: \(error)")
+      }
     }
     codec.submit { [loop] in
-      var writer = ByteWriter(capacity: Int(held.byteCount))
-      type.write(owned.slot, to: &writer)
-      let bytes = writer.failure == nil ? EncodedBytes(writer.bytes) : nil
-      loop.execute { callback.call(bytes) }
+      let result = Result { () throws(ByteError) in try type.writtenBytes(of: owned.slot) }
+      loop.execute { callback.call(result) }
     }
   }
 
-  private func encode(_ slot: Slot, _ type: PortableValueType) -> EncodedBytes? {
+  private func encode(_ slot: Slot, _ type: PortableValueType) -> WrittenBytes? {
     do throws(ByteError) {
-      return EncodedBytes(try type.bytes(of: slot))
+      return try type.writtenBytes(of: slot)
     } catch {
       log.error("a result of type \(type.name) cannot be written: \(error)")
       return nil
+    }
+  }
+}
+
+extension SpillFiles.Served {
+  /// Bytes that leave.
+  var byteCount: Int {
+    switch self {
+    case .bytes(let bytes): bytes.byteCount
+    case .file(let file): file.byteCount
     }
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import MartletBytes
+import MartletEngine
 import MartletGraph
 import MartletNet
 import MartletProtocol
@@ -75,7 +76,9 @@ extension WorkerToScheduler {
     case .finished(let list): list.halves.map { (.finished($0), .finished($1)) }
     case .fetched(let list): list.halves.map { (.fetched($0), .fetched($1)) }
     case .dropped(let list): list.halves.map { (.dropped($0), .dropped($1)) }
-    case .register, .heartbeat, .failed, .missing, .stealAnswer, .paused, .retire, .coordinate, .goodbye: nil
+    case .suspended(let list): list.halves.map { (.suspended($0), .suspended($1)) }
+    case .resumed(let list): list.halves.map { (.resumed($0), .resumed($1)) }
+    case .register, .heartbeat, .failed, .missing, .stealAnswer, .paused, .retire, .coordinate, .abandon, .goodbye: nil
     }
   }
 }
@@ -154,8 +157,12 @@ extension WorkerShell {
       }
     }
     let address = places.withLock { $0.address }
+    var all = settings.resources
+    if all[ResourceNeed.memory] == nil {
+      all[ResourceNeed.memory] = Double(settings.memoryLimit > 0 ? settings.memoryLimit : MachineMemory.bytes())
+    }
     // Resources are whole on the wire: a part of one counts as none.
-    let resources = settings.resources.sorted { $0.key < $1.key }.compactMap { name, amount in
+    let resources = all.sorted { $0.key < $1.key }.compactMap { name, amount in
       Int64(exactly: amount.rounded(.down)).flatMap { $0 >= 1 ? ResourceAmount(name: name, amount: $0) : nil }
     }
     let base = WorkerRegistration(

@@ -38,6 +38,7 @@ package final class WorkerServer: Sendable {
     do {
       let files = try WorkerServer.files(settings)
       var listening = TCPListener.Settings()
+      listening.takesLocalConnections = true
       listening.connection = shell.requesterSettings.connectionSettings
       listening.maximumConnections = settings.maximumRequesters + 64
       let listener: TCPListener
@@ -89,6 +90,7 @@ package final class WorkerServer: Sendable {
   @discardableResult
   package func waitUntilEnded() -> WorkerEnd {
     shell.loop.waitUntilStopped()
+    shell.inside.waitUntilClosed()
     return shell.places.withLock { $0.end }
   }
 

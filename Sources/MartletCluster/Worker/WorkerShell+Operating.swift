@@ -1,3 +1,4 @@
+import MartletBytes
 import MartletEngine
 import MartletNet
 import MartletProtocol
@@ -12,6 +13,8 @@ struct WorkerCounters {
   var servedValues = 0
   var servedBytes: Int64 = 0
   var receivedBytes: Int64 = 0
+  /// Those of them that were read from the memory of a process on this machine.
+  var readBytes: Int64 = 0
   var spilledValues = 0
   var spilledBytes: Int64 = 0
   var loadedValues = 0
@@ -87,6 +90,7 @@ extension WorkerShell {
       json.field("resident_bytes", metrics.residentBytes)
       json.field("processor_percent", metrics.processorPercent)
       json.field("executing", metrics.executing)
+      json.field("suspended", core.suspendedBodies)
       json.field("ready", metrics.ready)
       json.field("finished", counters.finishedTasks)
       json.field("failed", counters.failedTasks)
@@ -106,18 +110,25 @@ extension WorkerShell {
     text.gauge("martlet_worker_paused", "Whether it begins no work for want of memory.", core.isPaused ? 1 : 0)
     text.gauge("martlet_worker_threads", "Bodies that run at one time.", Double(core.settings.threads))
     text.gauge("martlet_worker_executing", "Bodies that were begun.", Double(metrics.executing))
+    text.gauge("martlet_worker_suspended", "Those of them that wait for others.", Double(core.suspendedBodies))
     text.gauge("martlet_worker_ready", "Tasks that could begin.", Double(metrics.ready))
     text.gauge(
       "martlet_worker_memory_limit_bytes", "What it may hold; 0: no limit.", Double(core.settings.memoryLimit))
     text.gauge("martlet_worker_result_bytes", "Results in memory.", Double(metrics.resultBytes))
     text.gauge("martlet_worker_disk_bytes", "Results in files.", Double(metrics.spilledBytes))
     text.gauge("martlet_worker_incoming_bytes", "Results on their way in.", Double(metrics.incomingBytes))
+    text.gauge(
+      "martlet_worker_kept_bytes", "Memory of received results that nobody uses, kept for the next ones.",
+      Double(kept.freeBytes))
     text.gauge("martlet_worker_connections", "Connections of peers and clients.", Double(requesters.count))
     text.counter("martlet_worker_finished_total", "Bodies that gave a result.", Double(counters.finishedTasks))
     text.counter("martlet_worker_failed_total", "Bodies that gave none.", Double(counters.failedTasks))
     text.counter("martlet_worker_served_total", "Results sent to others.", Double(counters.servedValues))
     text.counter("martlet_worker_served_bytes_total", "Their bytes.", Double(counters.servedBytes))
     text.counter("martlet_worker_received_bytes_total", "Bytes of results received.", Double(counters.receivedBytes))
+    text.counter(
+      "martlet_worker_read_bytes_total", "Those of them that were read from another process's memory.",
+      Double(counters.readBytes))
     text.counter("martlet_worker_spilled_total", "Results written to files.", Double(counters.spilledValues))
     text.counter("martlet_worker_spilled_bytes_total", "Their bytes.", Double(counters.spilledBytes))
     text.counter("martlet_worker_loaded_total", "Results read back.", Double(counters.loadedValues))

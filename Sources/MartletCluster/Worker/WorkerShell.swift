@@ -45,6 +45,10 @@ final class WorkerShell: @unchecked Sendable {
   private var runs: [BodyRun?] = []
   private var pendingRuns: [BodyRun] = []
   private var ended: [BodyRun] = []
+  private var news: [BodyNews] = []
+  /// The cluster as bodies see it.
+  let inside: InsideCluster
+  private let bodyLimits: BodyRun.Limits
   private(set) var files: SpillFiles?
   private var lastFile: UInt64 = 0
   /// Encodes and decodes what would take the loop too long.
@@ -65,6 +69,8 @@ final class WorkerShell: @unchecked Sendable {
   var lastRequester: UInt64 = 0
 
   var usage = ProcessUsage()
+  /// Memory of large results that came from others.
+  let kept: KeptArrays
   var counters = WorkerCounters()
   /// Of the last bodies.
   private var averageNanoseconds = WorkerShell.longBody
@@ -72,6 +78,10 @@ final class WorkerShell: @unchecked Sendable {
   private static let longBody: Int64 = 10_000_000
   private static let shortBody: Int64 = 200_000
   static let tickInterval = Duration.milliseconds(50)
+  /// Memory for results that are to come is kept for so long after it was used, in nanoseconds, and so much of it at most, or a
+  /// sixteenth of the memory limit.
+  static let keptNanoseconds: UInt64 = 10_000_000_000
+  static let keptBytes = 256 << 20
   /// Larger values are encoded and decoded on a thread of their own.
   static let loopCodecBytes = 64 << 10
 
@@ -87,12 +97,14 @@ final class WorkerShell: @unchecked Sendable {
     var decisions = settings.core
     decisions.threads = max(1, settings.threads)
     decisions.memoryLimit = max(0, settings.memoryLimit)
+    let share = settings.memoryLimit > 0 ? Int(settings.memoryLimit) / 16 : Int.max
+    kept = KeptArrays(limitBytes: min(WorkerShell.keptBytes, share))
     core = WorkerCore(settings: decisions)
     bodies = BodyThreads(
-      count: decisions.threads, registry: registry,
-      limits: BodyRun.Limits(
-        inlineBytes: decisions.inlineBytes, maximumBytes: settings.maximumResultBytes,
-        page: settings.page))
+      count: decisions.threads, registry: registry)
+    bodyLimits = BodyRun.Limits(
+      inlineBytes: decisions.inlineBytes, maximumBytes: settings.maximumResultBytes, page: settings.page)
+    inside = InsideCluster(scheduler: scheduler, secret: settings.secret, registry: registry)
     startedAt = martlet_monotonic_nanoseconds()
     lostAt = startedAt
     turnEnd = TurnEnd(loop: loop) { [weak self] in self?.endOfTurn() }
@@ -198,7 +210,8 @@ final class WorkerShell: @unchecked Sendable {
     case .stopSending(let requester, let request): requesters[requester]?.stopSending(request)
     case .run(let execution, let task, let inputs): run(execution, task, inputs)
     case .cancelRunning(let execution):
-      runs[Int(execution.rawValue)]?.cancelled.pointee.store(true, ordering: .relaxed)
+      runs[Int(execution.rawValue)]?.cancel()
+    case .resume(let execution): if let run = runs[Int(execution.rawValue)] { bodies.resume(run) }
     case .hold(let execution, let value):
       if let run = runs[Int(execution.rawValue)] { put(value, run.take()) }
     case .discard(let execution): runs[Int(execution.rawValue)]?.discard()
@@ -215,6 +228,9 @@ final class WorkerShell: @unchecked Sendable {
     // No body has asked for anything.
     case .deliver: break
     case .log(let line): log.info(line)
+    case .restart(let reason):
+      log.info("the worker starts anew: \(reason)")
+      if settings.page != nil { end(.restarted) }
     case .stop(let reason):
       if core.isRetiring {
         log.info("the worker may end: \(reason)")
@@ -323,14 +339,22 @@ final class WorkerShell: @unchecked Sendable {
   private func run(_ execution: ExecutionID, _ task: ComputeTask, _ inputs: [ValueID]) {
     let place = Int(execution.rawValue)
     while place >= runs.count { runs.append(nil) }
-    let run = runs[place] ?? BodyRun(execution)
+    let run = runs[place] ?? BodyRun(execution, bodyLimits, inside)
     runs[place] = run
-    run.prepare(task, inputCount: inputs.count)
+    run.prepare(task, inputCount: inputs.count, isAwaited: core.isAwaited(execution))
     for input in inputs { run.add(values[Int(input.rawValue)]) }
     pendingRuns.append(run)
   }
 
   private func takeEnds() {
+    bodies.takeNews(&news)
+    for item in news {
+      switch item {
+      case .waits(let execution, let holdsThread): feed(.taskSuspended(execution, holdsThread: holdsThread))
+      case .awake(let execution): feed(.taskAwake(execution))
+      }
+    }
+    news.removeAll(keepingCapacity: true)
     bodies.takeEnds(&ended)
     for run in ended { averageNanoseconds += (min(run.nanoseconds, WorkerShell.longBody) - averageNanoseconds) / 8 }
     core.ahead = ahead
@@ -377,9 +401,13 @@ final class WorkerShell: @unchecked Sendable {
     if bodies.hasEnds { takeEnds() }
     returnStuckRuns()
     if usage.measure(at: loop.now) {
+      kept.sweep(at: loop.now, after: WorkerShell.keptNanoseconds)
+      // What is only kept is no reason to write results to files: it goes first.
+      let free = Int64(kept.freeBytes)
       feed(
         .memory(
-          residentBytes: settings.measuresProcess ? usage.residentBytes : 0, processorPercent: usage.processorPercent))
+          residentBytes: settings.measuresProcess ? max(0, usage.residentBytes - free) : 0,
+          processorPercent: usage.processorPercent))
       lookForSilence()
       giveMemoryBack()
     }
@@ -390,9 +418,11 @@ final class WorkerShell: @unchecked Sendable {
   /// what it keeps counts against the limit. Takes some milliseconds, on another thread.
   private func giveMemoryBack() {
     let limit = Double(core.settings.memoryLimit)
-    guard limit > 0, settings.measuresProcess, Double(usage.residentBytes) > limit * core.settings.spillShare,
-      Double(usage.residentBytes - core.metrics.resultBytes) > limit / 10
-    else { return }
+    guard limit > 0, settings.measuresProcess, Double(usage.residentBytes) > limit * core.settings.spillShare else {
+      return
+    }
+    kept.removeAll()
+    guard Double(usage.residentBytes - core.metrics.resultBytes) > limit / 10 else { return }
     codec.submit { martlet_return_freed_memory() }
   }
 
@@ -435,13 +465,17 @@ final class WorkerShell: @unchecked Sendable {
     encodings = [:]
     actions = []
     pendingRuns = []
+    kept.removeAll()
     bodies.close()
+    inside.close()
+    for run in runs { if let run { bodies.release(run) } }
     codec.close()
     files?.close()
     let now = martlet_monotonic_nanoseconds()
     waitForOthers(
       farewellAt: now &+ UInt64(max(0, settings.farewell / .nanoseconds(1))),
-      until: now &+ UInt64(max(0, settings.stopPatience / .nanoseconds(1))))
+      // Bodies that are stuck may be why it is started anew: they end with the process.
+      until: now &+ UInt64(max(0, (end == .restarted ? settings.farewell : settings.stopPatience) / .nanoseconds(1))))
   }
 
   private func waitForOthers(farewellAt: UInt64, until deadline: UInt64) {

@@ -53,9 +53,9 @@ final class TaskControl: @unchecked Sendable {
     var hasPriorities = false
     var resourceNumbers: [String: Int] = [:]
     var amounts: [Int] = []
-    for name in options.resources.keys.sorted() {
+    for (name, amount) in options.resources.sorted(by: { $0.key < $1.key }) {
       resourceNumbers[name] = amounts.count
-      amounts.append(max(0, options.resources[name]!))
+      amounts.append(max(0, amount))
     }
     var demandNumbers: [Demand: Int] = [:]
     var demands: [Demand] = []
@@ -72,6 +72,10 @@ final class TaskControl: @unchecked Sendable {
       if !traits.resources.isEmpty {
         var needs: [Need] = []
         for need in TaskControl.sums(traits.resources) {
+          if need.name == ResourceNeed.memory, resourceNumbers[need.name] == nil {
+            resourceNumbers[need.name] = amounts.count
+            amounts.append(options.memoryBudgetBytes ?? Int(clamping: MachineMemory.bytes()))
+          }
           let number = resourceNumbers[need.name]
           if let number, need.amount <= amounts[number] {
             needs.append(Need(resource: number, amount: need.amount))

@@ -51,7 +51,13 @@ public final class EventLog: @unchecked Sendable {
   package func observing<Result>(
     _ graph: TaskGraph, outputs: [AnyNode], threads: Int, _ body: () throws -> Result
   ) throws -> Result {
-    guard let observer else { return try EventLog.$current.withValue(self, operation: body) }
+    try observing(graph, outputs: outputs, threads: threads) { (_: ObservedRun?) in try body() }
+  }
+
+  private func observing<Result>(
+    _ graph: TaskGraph, outputs: [AnyNode], threads: Int, _ body: (ObservedRun?) throws -> Result
+  ) throws -> Result {
+    guard let observer else { return try EventLog.$current.withValue(self) { try body(nil) } }
     let number = lock.withLock {
       runs += 1
       return runs
@@ -62,12 +68,23 @@ public final class EventLog: @unchecked Sendable {
       threads: threads, begin: martlet_monotonic_nanoseconds())
     observer.runBegan(run)
     do {
-      let result = try EventLog.$current.withValue(self, operation: body)
+      let result = try EventLog.$current.withValue(self) { try body(run) }
       observer.runEnded(run, at: martlet_monotonic_nanoseconds(), error: nil)
       return result
     } catch {
       observer.runEnded(run, at: martlet_monotonic_nanoseconds(), error: error)
       throw error
+    }
+  }
+
+  /// Carries out a run whose tasks run elsewhere: `body` gets what to call, from one thread at a time, when it hears how far
+  /// they are; nil when nobody wants to know.
+  package func observing<Result>(
+    _ graph: TaskGraph, outputs: [AnyNode], threads: Int, _ body: ((@Sendable ([RunAdvance]) -> Void)?) throws -> Result
+  ) throws -> Result {
+    try observing(graph, outputs: outputs, threads: threads) { (run: ObservedRun?) in
+      guard let observer, let run else { return try body(nil) }
+      return try body { observer.runAdvanced(run, $0) }
     }
   }
 

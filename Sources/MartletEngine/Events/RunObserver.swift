@@ -6,8 +6,36 @@ public import MartletGraph
 public protocol RunObserver: AnyObject, Sendable {
   /// A run is about to begin.
   func runBegan(_ run: ObservedRun)
+  /// How far the tasks of a run are that run in other processes, which write no events here: all that is known, by label.
+  /// Told some times a second, on some thread that must not be kept waiting.
+  func runAdvanced(_ run: ObservedRun, _ labels: [RunAdvance])
   /// A run has returned or thrown.
   func runEnded(_ run: ObservedRun, at nanoseconds: UInt64, error: (any Error)?)
+}
+
+extension RunObserver {
+  /// Does nothing.
+  public func runAdvanced(_ run: ObservedRun, _ labels: [RunAdvance]) {}
+}
+
+/// How many tasks of one label of a run are how far.
+public struct RunAdvance: Sendable, Hashable {
+  /// The label; empty for those of all labels beyond some hundred.
+  public var label: String
+  /// Given to somebody who runs them, now.
+  public var running: Int
+  /// With a result.
+  public var finished: Int
+  /// Without one, for good.
+  public var failed: Int
+
+  /// Counts of tasks.
+  public init(label: String, running: Int = 0, finished: Int = 0, failed: Int = 0) {
+    self.label = label
+    self.running = running
+    self.finished = finished
+    self.failed = failed
+  }
 }
 
 /// A run that writes to an `EventLog`.

@@ -6,12 +6,16 @@ extension GraphBuilder {
   /// Adds a dependency to the task that is added next.
   package mutating func dependNext(on task: UInt32) { columns.depend(on: task) }
 
+  /// The number of a label, for `addDeclared`.
+  package mutating func label(_ label: String, at place: CompactLocation) -> UInt32 { labels.intern(label, at: place) }
+
   /// Adds a task on the dependencies named before.
+  ///
+  /// - Parameter number: That of its label.
   package mutating func addDeclared(
-    _ label: String, at place: CompactLocation, kind: TaskKind, traits: TaskTraits?, body: @escaping TaskBody
+    _ number: UInt32, kind: TaskKind, traits: TaskTraits?, body: @escaping TaskBody
   ) -> UInt32 {
     let cell = signals.isEmpty ? TaskCell(body: body) : waitingCell(TaskCell(body: body))
-    let number = labels.intern(label, at: place)
     let digest = labels.nextMember(of: number)
     let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
     if let traits, traits != .none { self.traits.append((task.rawValue, traits)) }

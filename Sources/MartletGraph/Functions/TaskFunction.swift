@@ -12,6 +12,8 @@ public protocol TaskFunction: Sendable {
   static var name: String { get }
   /// Raised when the same arguments begin to give another result.
   static var version: Int { get }
+  /// Whether it waits without a thread: true of every `AsyncTaskFunction`, of others false.
+  static var isAsynchronous: Bool { get }
   /// Combines the content of the arguments.
   func hash(into hasher: inout StableHasher)
   /// Does the work. Runs on a thread of the executor, on which it may block; long work asks `context` now and then

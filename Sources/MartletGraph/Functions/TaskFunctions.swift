@@ -27,6 +27,15 @@ public enum TaskFunctions {
   /// All of them; none can be added afterwards.
   package static func locked() -> TaskFunctionRegistry { shared.lock() }
 
+  /// Where they are in memory: another place for each copy of this library in a process.
+  static var place: UnsafeRawPointer { UnsafeRawPointer(Unmanaged.passUnretained(shared).toOpaque()) }
+
+  static func change(
+    _ body: (inout TaskFunctionRegistry) throws(TaskRegistryError) -> Void
+  ) throws(TaskRegistryError) {
+    try shared.change(body)
+  }
+
   private static let shared = SharedRegistry()
 }
 

@@ -31,6 +31,7 @@ extension BlockLayers {
     limit: Int = 100_000_000, given: (BlockArray, [Int]) -> AnyNode? = { _, _ in nil }
   ) throws(BlockLayerError) -> [[AnyNode]] {
     let expansion = try BlockExpansion(self, selections, limit)
+    let origin = LayerOrigin(self)
     var tasks = [[UInt32]](repeating: [], count: layers.count)
     for layer in layers.indices where !expansion.blocks[layer].isEmpty {
       if layers[layer].steps.isEmpty {
@@ -43,7 +44,7 @@ extension BlockLayers {
           tasks[layer].append(builder.check(node))
         }
       } else {
-        tasks[layer] = try expansion.add(layers[layer], layer, tasks, &builder, functions)
+        tasks[layer] = try expansion.add(layers[layer], layer, tasks, &builder, functions, origin)
       }
     }
     let stamp = builder.stamp
@@ -143,7 +144,8 @@ private struct BlockExpansion {
 
   /// Adds the tasks of a layer.
   func add(
-    _ layer: BlockLayer, _ number: Int, _ tasks: [[UInt32]], _ builder: inout GraphBuilder, _ functions: BlockFunctions
+    _ layer: BlockLayer, _ number: Int, _ tasks: [[UInt32]], _ builder: inout GraphBuilder,
+    _ functions: BlockFunctions, _ origin: LayerOrigin
   ) throws(BlockLayerError) -> [UInt32] {
     let reaches = reaches[number]
     let inputCount = reaches.reduce(0) { $0 + $1.offsets.count }
@@ -163,8 +165,10 @@ private struct BlockExpansion {
       }
       steps.append(
         BlockProgram.Step(
-          plan: BlockStepPlan(step, in: layer.grid, counts: counts), function: try step.call.resolved(functions),
-          slots: slots, last: []))
+          plan: BlockStepPlan(
+            step, in: layer.grid, counts: counts, origin: origin.layers[number] == nil ? nil : origin, layer: number),
+          function: try step.call.resolved(functions),
+          slots: slots))
     }
     let adder = BlockAdder(layer, steps, inputCount)
     var added: [UInt32] = []
@@ -214,7 +218,8 @@ private struct BlockAdder {
       let step = program.steps[0]
       for slot in step.slots { builder.depend(on: inputs[Int(slot)]) }
       return builder.append(
-        layer.label, .call, .none, digest: digest, content: .call(step.function.task(step.plan, block))
+        layer.label, .call, .none, at: step.plan.step.call.location, digest: digest,
+        content: .call(step.function.task(step.plan, block))
       ) { step.function.body(step.plan, block) }.rawValue
     }
     let number = program.add(block: block, digests: digests.dropFirst(inputCount))

@@ -54,6 +54,8 @@ struct BlockCall: Sendable, Hashable {
   let arguments: [UInt8]
   /// The function where this process has made it; nil in calls that were read from bytes.
   let function: (any BlockFunction)?
+  /// Where the layer was written, for messages; nowhere in calls that were read from bytes.
+  let location: CompactLocation
 
   static func == (left: BlockCall, right: BlockCall) -> Bool {
     left.name == right.name && left.version == right.version && left.arguments == right.arguments

@@ -95,7 +95,7 @@ extension BlockStep {
     let version = Int(Int64(bitPattern: try reader.readVarint()))
     let size = try reader.readCount(elementBytes: 1)
     let arguments = try reader.readRaw(size) { Array($0) }
-    call = BlockCall(name: name, version: version, arguments: arguments, function: nil)
+    call = BlockCall(name: name, version: version, arguments: arguments, function: nil, location: CompactLocation())
     grid = try reader.readGrid()
     let offset = reader.offset
     place = try reader.readAxes()
@@ -124,12 +124,12 @@ extension BlockStep {
 }
 
 extension ByteWriter {
-  fileprivate mutating func write(numbers: [Int]) {
+  mutating func write(numbers: [Int]) {
     write(varint: UInt64(numbers.count))
     for number in numbers { write(varint: UInt64(number)) }
   }
 
-  fileprivate mutating func write(axes: [BlockAxis]) {
+  mutating func write(axes: [BlockAxis]) {
     write(varint: UInt64(axes.count))
     for axis in axes {
       switch axis {
@@ -142,14 +142,14 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  fileprivate mutating func readNumber(below end: Int, _ what: String) throws(ByteError) -> Int {
+  mutating func readNumber(below end: Int, _ what: String) throws(ByteError) -> Int {
     let offset = offset
     let number = try readVarint()
     guard number < UInt64(end) else { throw ByteError(offset: offset, "\(what) \(number) of \(end)") }
     return Int(number)
   }
 
-  fileprivate mutating func readGrid() throws(ByteError) -> BlockGrid {
+  mutating func readGrid() throws(ByteError) -> BlockGrid {
     let offset = offset
     let count = try readCount(elementBytes: 1)
     guard count <= BlockGrid.mostDimensions else { throw ByteError(offset: offset, "\(count) dimensions") }
@@ -159,7 +159,7 @@ extension ByteReader {
     return grid
   }
 
-  fileprivate mutating func readAxes() throws(ByteError) -> [BlockAxis] {
+  mutating func readAxes() throws(ByteError) -> [BlockAxis] {
     let offset = offset
     let count = try readCount(elementBytes: 1)
     guard count <= BlockGrid.mostDimensions else { throw ByteError(offset: offset, "\(count) axes") }

@@ -28,11 +28,15 @@ public struct BlockLayers: Sendable, Hashable {
   ///   - label: For people; the function's name when nil.
   ///   - blocks: How many blocks there are along each dimension; `[]` is one block.
   ///   - inputs: What the function gets, in this order.
+  ///   - fileID: Where it is written, for failures.
+  ///   - line: The line there.
   public mutating func add<Function: BlockFunction>(
-    _ label: String? = nil, _ function: Function, blocks: [Int], inputs: [BlockInput] = []
+    _ label: String? = nil, _ function: Function, blocks: [Int], inputs: [BlockInput] = [],
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> BlockArray {
     let call = BlockCall(
-      name: Function.name, version: Function.version, arguments: function.portableBytes(), function: function)
+      name: Function.name, version: Function.version, arguments: function.portableBytes(), function: function,
+      location: CompactLocation(fileID, line))
     let grid = grid(blocks)
     guard inputs.count <= BlockLayer.mostInputs else {
       invariantFailure("\(Function.name) has \(inputs.count) inputs: at most \(BlockLayer.mostInputs) can be named")

@@ -11,8 +11,12 @@ final class BlockProgram: FusedFamily, @unchecked Sendable {
     let function: any BlockFunction
     /// The local slots of its inputs: first those of the task's inputs, then those of results of steps.
     let slots: [UInt32]
-    /// The steps whose results nobody uses after it.
-    var last: [Int]
+    /// The slots that no step uses after it.
+    fileprivate(set) var last: [FusedColumns.LastUse] = []
+
+    init(plan: BlockStepPlan, function: any BlockFunction, slots: [UInt32]) {
+      (self.plan, self.function, self.slots) = (plan, function, slots)
+    }
   }
 
   let steps: [Step]
@@ -26,10 +30,25 @@ final class BlockProgram: FusedFamily, @unchecked Sendable {
   init(_ steps: [Step], inputCount: Int) {
     self.inputCount = inputCount
     var steps = steps
-    for number in steps.indices.dropLast() {
-      let slot = UInt32(inputCount + number)
-      let last = steps.lastIndex { $0.slots.contains(slot) } ?? number
-      steps[last].last.append(number)
+    // The last step that uses each slot; that of a result that nobody uses is the one that makes it.
+    var users = [Int](repeating: 0, count: inputCount + steps.count)
+    for number in steps.indices { users[inputCount + number] = number }
+    for number in steps.indices { for slot in steps[number].slots { users[Int(slot)] = number } }
+    var places = [Int](repeating: -1, count: users.count)
+    for number in steps.indices {
+      for slot in steps[number].slots where users[Int(slot)] == number {
+        let place = places[Int(slot)]
+        if place < 0 {
+          places[Int(slot)] = steps[number].last.count
+          steps[number].last.append(FusedColumns.LastUse(slot: slot))
+        } else {
+          steps[number].last[place] = steps[number].last[place].repeated()
+        }
+      }
+      let own = inputCount + number
+      if users[own] == number, number + 1 < steps.count {
+        steps[number].last.append(FusedColumns.LastUse(slot: UInt32(own)))
+      }
     }
     self.steps = steps
   }
@@ -64,53 +83,54 @@ final class BlockProgram: FusedFamily, @unchecked Sendable {
     { [self] inputs, context, slot in try run(number, inputs, context, slot) }
   }
 
-  /// Runs the steps one after the other. Results of inputs are copied as words into local slots and still belong to the
-  /// executor, so nobody may take them; a result of a step belongs to the task, and its last user may take it.
+  /// Runs the steps one after the other, as `FusedTasks.run` does parts: whoever uses a result last may take it, those of the
+  /// task's inputs included where no other task needs them.
   private func run(
     _ number: Int, _ inputs: borrowing TaskInputs, _ context: borrowing TaskContext,
     _ result: UnsafeMutablePointer<Slot>
   ) throws {
     let count = inputCount + steps.count
-    let outside = (slots: inputs.slots, ids: inputs.ids)
+    let outside = OuterResults(slots: inputs.slots, ids: inputs.ids, uses: inputs.uses, count: inputCount)
     let state = context.state
-    try withUnsafeTemporaryAllocation(of: Slot.self, capacity: count) { slots in
-      try withUnsafeTemporaryAllocation(
-        byteCount: count * MemoryLayout<Atomic<Int32>>.stride, alignment: 8
-      ) { memory in
-        guard let slots = slots.baseAddress, let memory = memory.baseAddress else { return }
-        let uses = memory.bindMemory(to: Atomic<Int32>.self, capacity: count)
-        for place in 0..<count {
-          (slots + place).initialize(to: place < inputCount ? outside.slots[Int(outside.ids[place])] : Slot())
-          (uses + place).initialize(to: Atomic(2))
+    let bytes = count &* (MemoryLayout<Slot>.stride + MemoryLayout<Int32>.stride)
+    try withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 16) { memory in
+      guard let base = memory.baseAddress else { return }
+      let slots = base.bindMemory(to: Slot.self, capacity: count)
+      let uses = (base + count &* MemoryLayout<Slot>.stride).bindMemory(to: Atomic<Int32>.self, capacity: count)
+      try run(number, LocalResults(outside: outside, slots: slots, uses: uses, count: count), state, result)
+    }
+  }
+
+  private func run(
+    _ number: Int, _ local: LocalResults, _ state: UnsafeMutablePointer<TaskContextState>,
+    _ result: UnsafeMutablePointer<Slot>
+  ) throws {
+    local.fill()
+    for part in steps.indices {
+      let step = steps[part]
+      let isLast = part + 1 == steps.count
+      for use in step.last { local.prepare(use) }
+      do {
+        try step.slots.withUnsafeBufferPointer { ids in
+          // An empty array has no address, and an input that is not there is never read.
+          let first = ids.baseAddress ?? UnsafePointer(bitPattern: 4).unsafelyUnwrapped
+          let values = TaskInputs(slots: local.slots, ids: first, count: ids.count, uses: local.uses)
+          try step.function.fill(
+            isLast ? result : local.slots + (inputCount + part),
+            BlockInputs(values, starts: step.plan.starts, block: step.plan.place(of: blocks[number])),
+            TaskContext(state))
         }
-        defer {
-          for place in inputCount..<count { slots[place].clear() }
-        }
-        for part in steps.indices {
-          let step = steps[part]
-          let isLast = part + 1 == steps.count
-          for used in step.last {
-            let slot = UInt32(inputCount + used)
-            // Named twice, it is read twice.
-            if step.slots.count(where: { $0 == slot }) == 1 { uses[Int(slot)].store(1, ordering: .relaxed) }
-          }
-          do {
-            try step.slots.withUnsafeBufferPointer { ids in
-              // An empty array has no address, and an input that is not there is never read.
-              let first = ids.baseAddress ?? UnsafePointer(bitPattern: 4).unsafelyUnwrapped
-              let values = TaskInputs(slots: slots, ids: first, count: ids.count, uses: uses)
-              try step.function.fill(
-                isLast ? result : slots + (inputCount + part),
-                BlockInputs(values, starts: step.plan.starts, block: step.plan.place(of: blocks[number])),
-                TaskContext(state))
-            }
-          } catch {
-            if error is CancellationError { throw error }
-            throw FusedPartFailure(part: key(of: number, part: part), location: nil, underlying: error)
-          }
-          for used in step.last { slots[inputCount + used].clear() }
-          if !isLast, TaskContext(state).isCancelled { throw CancellationError() }
-        }
+      } catch {
+        for use in step.last { local.settle(use) }
+        local.dropAll()
+        if error is CancellationError { throw error }
+        throw FusedPartFailure(
+          part: key(of: number, part: part), location: step.plan.step.call.location.location, underlying: error)
+      }
+      for use in step.last { local.drop(use) }
+      if !isLast, TaskContext(state).isCancelled {
+        local.dropAll()
+        throw CancellationError()
       }
     }
   }

@@ -6,14 +6,19 @@ final class BlockStepPlan: Sendable {
   let grid: BlockGrid
   /// The blocks of operand `i` are the inputs `starts[i] ..< starts[i + 1]`.
   let starts: [Int]
+  /// The layers that this one was expanded with, and which it is among them, where its blocks can be told as a layer.
+  let origin: LayerOrigin?
+  let layer: Int
   private let isPlain: Bool
 
   /// - Parameters:
   ///   - grid: That of the layer, whose numbers blocks have.
   ///   - counts: How many blocks one task has of each operand.
-  init(_ step: BlockStep, in grid: BlockGrid, counts: [Int]) {
+  init(_ step: BlockStep, in grid: BlockGrid, counts: [Int], origin: LayerOrigin? = nil, layer: Int = 0) {
     self.step = step
     self.grid = grid
+    self.origin = origin
+    self.layer = layer
     var starts = [0]
     for count in counts { starts.append(starts[starts.count - 1] + count) }
     self.starts = starts
@@ -46,6 +51,10 @@ struct BlockTask<Function: BlockFunction>: TaskFunction {
   }
 
   func run(_ inputs: borrowing TaskInputs, _ context: borrowing TaskContext) throws -> Function.Result {
+    // In bytes that came from elsewhere they may not fit each other.
+    guard plan.starts[plan.starts.count - 1] == inputs.count else {
+      throw TaskInputError(index: inputs.count, expected: "\(plan.starts[plan.starts.count - 1]) blocks", found: nil)
+    }
     let all = inputs.prefix(inputs.count)
     return try function.run(BlockInputs(all, starts: plan.starts, block: plan.place(of: number)), context)
   }

@@ -3,6 +3,10 @@ import MartletBytes
 extension GraphRewrite {
   /// Writes down what was decided: what stays, in order of numbers, so that inputs come before who needs them.
   consuming func emit() -> PendingGraph {
+    // A draft is made for this rewrite alone: where nothing is left out or fused, its tasks are the new ones.
+    if graph.isDraft, keepsEverything {
+      return PendingGraph(GraphBuilder(takingFrom: graph), from: graph.stamp, numbers: nil, ordering: graph.ordering)
+    }
     var emission = GraphEmission(self)
     for task in 0..<count where marks[task].contains(.stays) {
       if marks[task].isDisjoint(with: [.leads, .hasInlinedInputs]) {
@@ -17,17 +21,29 @@ extension GraphRewrite {
     }
     return PendingGraph(emission.close(), from: graph.stamp, numbers: numbers, ordering: graph.ordering)
   }
+
+  /// Whether each task has its place as it is.
+  private var keepsEverything: Bool {
+    for task in 0..<count {
+      if marks[task].isDisjoint(with: .stays) || !marks[task].isDisjoint(with: [.leads, .hasInlinedInputs]) {
+        return false
+      }
+    }
+    guard let substitutes else { return true }
+    return (0..<count).allSatisfy { Int(substitutes[$0]) == $0 }
+  }
 }
 
 /// The tasks of a new graph, before they are put in order: the graph that they were made of need not exist any more.
 package struct PendingGraph: ~Copyable {
   private var builder: GraphBuilder
   private let stamp: UInt32
-  private let numbers: [UInt32]
+  /// By old number the new one; nil where they are the same.
+  private let numbers: [UInt32]?
   private let ordering: GraphOrder
 
   fileprivate init(
-    _ builder: consuming GraphBuilder, from stamp: UInt32, numbers: [UInt32], ordering: GraphOrder
+    _ builder: consuming GraphBuilder, from stamp: UInt32, numbers: [UInt32]?, ordering: GraphOrder
   ) {
     self.builder = builder
     self.stamp = stamp
@@ -315,6 +331,16 @@ extension TaskTraits {
     merged.estimatedResultBytes = max(estimatedResultBytes, other.estimatedResultBytes)
     if let theirs = other.retry, retry.map({ $0.limit < theirs.limit }) ?? true { merged.retry = theirs }
     if let theirs = other.timeout { merged.timeout = max(timeout ?? theirs, theirs) }
+    merged.allowsOtherWorkers = allowsOtherWorkers && other.allowsOtherWorkers
+    if !workers.isEmpty, !other.workers.isEmpty {
+      let both = workers.filter { other.workers.contains($0) }
+      // The work of both has to be done somewhere.
+      merged.workers = both.isEmpty ? workers : both
+      if both.isEmpty { merged.allowsOtherWorkers = true }
+    } else {
+      merged.workers = workers + other.workers
+      merged.allowsOtherWorkers = workers.isEmpty ? other.allowsOtherWorkers : allowsOtherWorkers
+    }
     for need in other.resources {
       if let place = merged.resources.firstIndex(where: { $0.name == need.name }) {
         merged.resources[place].amount = max(merged.resources[place].amount, need.amount)

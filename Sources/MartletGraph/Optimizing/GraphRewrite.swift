@@ -73,6 +73,9 @@ struct GraphRewrite: ~Copyable {
     for entry in graph.contents {
       // What was fused by an earlier optimiser had all the neighbours that it could have.
       if case .fused = entry.content { marks[Int(entry.task)].remove(.isPlain) }
+      if case .call(let function) = entry.content, type(of: function).isAsynchronous {
+        marks[Int(entry.task)].remove(.isPlain)
+      }
     }
   }
 

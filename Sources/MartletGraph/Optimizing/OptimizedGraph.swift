@@ -3,12 +3,13 @@ public struct OptimizedGraph: Sendable {
   /// The new graph.
   public let graph: TaskGraph
   private let stamp: UInt32
-  private let numbers: [UInt32]
+  private let numbers: [UInt32]?
 
   /// - Parameters:
   ///   - stamp: That of the graph it was made of.
-  ///   - numbers: By old number the new one; `UInt32.max` for tasks whose results are not there any more.
-  init(_ graph: TaskGraph, from stamp: UInt32, numbers: [UInt32]) {
+  ///   - numbers: By old number the new one; `UInt32.max` for tasks whose results are not there any more; nil where they
+  ///       are the same.
+  init(_ graph: TaskGraph, from stamp: UInt32, numbers: [UInt32]?) {
     self.graph = graph
     self.stamp = stamp
     self.numbers = numbers
@@ -25,7 +26,7 @@ public struct OptimizedGraph: Sendable {
     guard node.stamp == stamp else {
       invariantFailure("task \(node.id) is not of the graph that was optimised")
     }
-    let number = numbers[node.id.index]
+    let number = numbers.map { $0[node.id.index] } ?? node.id.rawValue
     return number == UInt32.max ? nil : AnyNode(id: TaskID(rawValue: number), stamp: graph.stamp)
   }
 }

@@ -15,13 +15,7 @@ struct EagerRun {
   /// Begins anew: nothing has run.
   init(_ scratch: OrderScratch) {
     self.scratch = scratch
-    let shape = scratch.shape
-    for task in 0..<shape.count {
-      scratch.missing[task] = shape.starts[task &+ 1] &- shape.starts[task]
-      scratch.uses[task] = shape.dependentStarts[task &+ 1] &- shape.dependentStarts[task]
-      scratch.freeable[task] = 0
-      scratch.isDone[task] = false
-    }
+    scratch.resetStates()
   }
 
   /// Runs a ready task, then all that became safe.
@@ -41,6 +35,7 @@ struct EagerRun {
   private mutating func execute(_ task: Int, _ onEdge: (Int) -> Void) {
     let scratch = scratch
     let shape = scratch.shape
+    let states = scratch.states
     peak = max(peak, alive)
     sum &+= alive
     scratch.isDone[task] = true
@@ -48,12 +43,15 @@ struct EagerRun {
     written &+= 1
     for place in shape.inputs(task) {
       let input = Int(shape.dependencies[place])
-      scratch.uses[input] &-= 1
-      switch scratch.uses[input] {
-      case 0: alive &-= 1
-      case 1: lastUse(of: input, onEdge)
-      default: break
+      let uses = states[input].uses &- 1
+      states[input].uses = uses
+      if uses == 0 {
+        alive &-= 1
+        continue
       }
+      let rest = states[input].rest ^ UInt32(truncatingIfNeeded: task)
+      states[input].rest = rest
+      if uses == 1 { lastUse(by: Int(rest), onEdge) }
     }
     let outputs = shape.outputs(task)
     if outputs.isEmpty { return }
@@ -61,9 +59,10 @@ struct EagerRun {
     let isSingle = outputs.count == 1
     for place in outputs {
       let dependent = Int(shape.dependents[place])
-      if isSingle { scratch.freeable[dependent] &+= 1 }
-      scratch.missing[dependent] &-= 1
-      if scratch.missing[dependent] == 0, isSafe(dependent) {
+      if isSingle { states[dependent].freeable &+= 1 }
+      let missing = states[dependent].missing &- 1
+      states[dependent].missing = missing
+      if missing == 0, isSafe(dependent) {
         push(dependent)
       } else {
         onEdge(dependent)
@@ -73,18 +72,15 @@ struct EagerRun {
 
   /// One consumer is left of a computed input.
   @inline(__always)
-  private mutating func lastUse(of input: Int, _ onEdge: (Int) -> Void) {
-    for place in scratch.shape.outputs(input) {
-      let dependent = Int(scratch.shape.dependents[place])
-      if scratch.isDone[dependent] { continue }
-      scratch.freeable[dependent] &+= 1
-      if scratch.missing[dependent] == 0, isSafe(dependent) { push(dependent) } else { onEdge(dependent) }
-      return
-    }
+  private mutating func lastUse(by dependent: Int, _ onEdge: (Int) -> Void) {
+    // The task that runs just now, where it names the input twice.
+    if scratch.isDone[dependent] { return }
+    scratch.states[dependent].freeable &+= 1
+    if scratch.states[dependent].missing == 0 { push(dependent) } else { onEdge(dependent) }
   }
 
   @inline(__always)
-  private func isSafe(_ task: Int) -> Bool { scratch.freeable[task] > 0 || scratch.shape.isSink(task) }
+  private func isSafe(_ task: Int) -> Bool { scratch.states[task].freeable > 0 || scratch.shape.isSink(task) }
 
   @inline(__always)
   private mutating func push(_ task: Int) {

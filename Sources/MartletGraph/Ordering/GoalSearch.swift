@@ -21,21 +21,24 @@ struct GoalSearch {
   let preference: Preference
   /// Whether a goal is completed before another one is chosen.
   let isSteady: Bool
-  private var heap: [Entry] = []
-  private var sweepAt = 4096
+  private let heap: UnsafeMutablePointer<GoalEntry>
+  private let heapCapacity: Int
+  private var heapCount = 0
+  /// Out of date entries are swept out when there are so many: pages that were never written take no memory.
+  private var sweepAt: Int
+  private let touchedNow: UnsafeMutablePointer<UInt32>
+  private let mark: UnsafeMutablePointer<UInt32>
   private var clock: UInt32 = 0
-
-  private struct Entry {
-    var key: UInt64
-    var task: UInt32
-    var stamp: UInt32
-  }
 
   init(_ scratch: OrderScratch, _ preference: Preference, isSteady: Bool) {
     self.scratch = scratch
     self.preference = preference
     self.isSteady = isSteady
-    heap.reserveCapacity(64)
+    heap = scratch.heap
+    heapCapacity = scratch.heapCapacity
+    sweepAt = min(4096, heapCapacity)
+    touchedNow = scratch.safe + scratch.shape.count
+    mark = scratch.mark
   }
 
   /// Fills the scratch's order. Nil when it took more than `budget` steps, or `ceiling` results are alive.
@@ -44,19 +47,21 @@ struct GoalSearch {
     let shape = scratch.shape
     arrangeGoals(beginning)
     var run = EagerRun(scratch)
+    scratch.cursor.update(from: shape.starts, count: shape.count)
+    scratch.stamp.update(repeating: 0, count: shape.count)
+    scratch.touched.update(repeating: 0, count: shape.count)
+    mark.update(repeating: 0, count: shape.count)
     for task in 0..<shape.count {
-      scratch.cursor[task] = shape.starts[task]
-      scratch.stamp[task] = 0
-      scratch.touched[task] = 0
       var sum: UInt64 = 0
       for place in shape.inputs(task) { sum &+= UInt64(scratch.effort[Int(shape.dependencies[place])]) }
       scratch.missingEffort[task] = sum
     }
+    budget &-= 6 &* shape.count
     var nextGoal = 0
     while run.written < shape.count {
       var goal = -1
       while let entry = popEntry() {
-        budget &-= 2
+        budget &-= 7
         if scratch.isDone[Int(entry.task)] || scratch.stamp[Int(entry.task)] != entry.stamp { continue }
         goal = Int(entry.task)
         break
@@ -83,7 +88,7 @@ struct GoalSearch {
         depth &-= 1
         continue
       }
-      if scratch.missing[task] > 0 {
+      if scratch.states[task].missing > 0 {
         var place = scratch.cursor[task]
         while scratch.isDone[Int(scratch.sorted[Int(place)])] { place &+= 1 }
         scratch.cursor[task] = place
@@ -93,11 +98,17 @@ struct GoalSearch {
       }
       let before = run.written
       clock &+= 1
-      var touchedNow: [UInt32] = []
-      run.run(task) { touchedNow.append(UInt32(truncatingIfNeeded: $0)) }
-      budget &-= 4 &* (run.written &- before) &+ 2 &* touchedNow.count
+      let (touchedNow, mark, clock) = (touchedNow, mark, clock)
+      var touchedCount = 0
+      run.run(task) { dependent in
+        if mark[dependent] == clock { return }
+        mark[dependent] = clock
+        touchedNow[touchedCount] = UInt32(truncatingIfNeeded: dependent)
+        touchedCount &+= 1
+      }
+      budget &-= 7 &* (run.written &- before) &+ 5 &* touchedCount
       settleEfforts(from: before, run)
-      for dependent in touchedNow { touch(Int(dependent)) }
+      for place in 0..<touchedCount { touch(Int(touchedNow[place])) }
       if !isSteady {
         if !scratch.isDone[goal] { touch(goal) }
         return
@@ -119,7 +130,7 @@ struct GoalSearch {
   /// Makes a task a goal, or an old goal's key new.
   private mutating func touch(_ task: Int) {
     if scratch.isDone[task] { return }
-    let cost = Int64(scratch.missingEffort[task]) - Int64(scratch.freeable[task])
+    let cost = Int64(scratch.missingEffort[task]) - Int64(scratch.states[task].freeable)
     let level = UInt64(min(max(cost + 1024, 0), Int64(Int32.max)))
     var age: UInt32
     switch preference {
@@ -136,7 +147,7 @@ struct GoalSearch {
     let key: UInt64
     if case .age = preference { key = UInt64(age) &<< 32 | level } else { key = level &<< 32 | UInt64(age) }
     scratch.stamp[task] &+= 1
-    pushEntry(Entry(key: key, task: UInt32(truncatingIfNeeded: task), stamp: scratch.stamp[task]))
+    pushEntry(GoalEntry(key: key, task: UInt32(truncatingIfNeeded: task), stamp: scratch.stamp[task]))
   }
 
   private func arrangeGoals(_ beginning: Beginning) {
@@ -148,53 +159,79 @@ struct GoalSearch {
     case .asNumbered: break
     case .leastEffort: row.sort { (effort[Int($0)], $0) < (effort[Int($1)], $1) }
     case .mostEffort: row.sort { (effort[Int($1)], $0) < (effort[Int($0)], $1) }
-    case .random(let seed): row.sort { mixed(seed ^ UInt64($0)) < mixed(seed ^ UInt64($1)) }
+    case .random(let seed): goals.shuffle(count, seed)
     }
   }
 
   // MARK: A binary heap
 
-  /// Takes the entries out that were renewed or are done: else the heap would grow with the dependencies.
+  /// Takes the entries out that were renewed or are done, so that each task has one at most.
   private mutating func sweep() {
-    let (isDone, stamp) = (scratch.isDone, scratch.stamp)
-    heap.removeAll { isDone[Int($0.task)] || stamp[Int($0.task)] != $0.stamp }
+    var kept = 0
+    for place in 0..<heapCount {
+      let entry = heap[place]
+      if scratch.isDone[Int(entry.task)] || scratch.stamp[Int(entry.task)] != entry.stamp { continue }
+      heap[kept] = entry
+      kept &+= 1
+    }
+    heapCount = kept
+    sweepAt = min(heapCapacity, max(4096, 2 &* kept))
     // Sorted is a heap.
-    heap.sort { $0.key < $1.key }
-    sweepAt = max(4096, 2 * heap.count)
+    var entries = UnsafeMutableBufferPointer(start: heap, count: kept)
+    entries.sort { $0.key < $1.key }
   }
 
-  private mutating func pushEntry(_ entry: Entry) {
-    if heap.count == sweepAt { sweep() }
-    heap.append(entry)
-    heap.withUnsafeMutableBufferPointer { heap in
-      var place = heap.count &- 1
-      while place > 0 {
-        let parent = (place &- 1) / 2
-        if heap[parent].key <= entry.key { break }
-        heap[place] = heap[parent]
-        place = parent
-      }
-      heap[place] = entry
+  private mutating func pushEntry(_ entry: GoalEntry) {
+    if heapCount == sweepAt { sweep() }
+    var place = heapCount
+    heapCount &+= 1
+    while place > 0 {
+      let parent = (place &- 1) / 2
+      if heap[parent].key <= entry.key { break }
+      heap[place] = heap[parent]
+      place = parent
     }
+    heap[place] = entry
   }
 
-  private mutating func popEntry() -> Entry? {
-    guard let top = heap.first, let last = heap.popLast() else { return nil }
-    let count = heap.count
+  private mutating func popEntry() -> GoalEntry? {
+    if heapCount == 0 { return nil }
+    let top = heap[0]
+    heapCount &-= 1
+    let count = heapCount
     if count == 0 { return top }
-    heap.withUnsafeMutableBufferPointer { heap in
-      var place = 0
-      while true {
-        var child = 2 &* place &+ 1
-        if child >= count { break }
-        if child &+ 1 < count, heap[child &+ 1].key < heap[child].key { child &+= 1 }
-        if heap[child].key >= last.key { break }
-        heap[place] = heap[child]
-        place = child
-      }
-      heap[place] = last
+    let last = heap[count]
+    var place = 0
+    while true {
+      var child = 2 &* place &+ 1
+      if child >= count { break }
+      if child &+ 1 < count, heap[child &+ 1].key < heap[child].key { child &+= 1 }
+      if heap[child].key >= last.key { break }
+      heap[place] = heap[child]
+      place = child
     }
+    heap[place] = last
     return top
+  }
+}
+
+/// A task that may be completed next.
+struct GoalEntry {
+  var key: UInt64
+  var task: UInt32
+  /// The entry is out of date where the task has another one.
+  var stamp: UInt32
+}
+
+extension UnsafeMutablePointer<UInt32> {
+  /// Puts the first `count` into an order drawn from a seed (Fisher and Yates).
+  func shuffle(_ count: Int, _ seed: UInt64) {
+    var place = count &- 1
+    while place > 0 {
+      let other = Int(truncatingIfNeeded: ((mixed(seed ^ UInt64(place)) &>> 32) &* UInt64(place &+ 1)) &>> 32)
+      (self[place], self[other]) = (self[other], self[place])
+      place &-= 1
+    }
   }
 }
 

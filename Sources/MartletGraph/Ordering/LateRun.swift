@@ -23,14 +23,8 @@ struct LateRun {
 
   private init(_ scratch: OrderScratch) {
     self.scratch = scratch
-    let shape = scratch.shape
-    free = shape.count
-    for task in 0..<shape.count {
-      scratch.missing[task] = shape.starts[task &+ 1] &- shape.starts[task]
-      scratch.uses[task] = shape.dependentStarts[task &+ 1] &- shape.dependentStarts[task]
-      scratch.isDone[task] = false
-      scratch.cursor[task] = 0
-    }
+    free = scratch.shape.count
+    scratch.resetStates()
   }
 
   /// Places a task, then all that cost nothing.
@@ -45,26 +39,29 @@ struct LateRun {
 
   private mutating func settle(_ task: Int) {
     let shape = scratch.shape
+    let states = scratch.states
     scratch.isDone[task] = true
     free &-= 1
     scratch.order[free] = UInt32(truncatingIfNeeded: task)
     for place in shape.inputs(task) {
       let input = Int(shape.dependencies[place])
-      scratch.uses[input] &-= 1
-      if scratch.cursor[input] == 0 {
-        scratch.cursor[input] = 1
+      states[input].uses &-= 1
+      // Here the number says whether the result is alive.
+      if states[input].freeable == 0 {
+        states[input].freeable = 1
         for other in shape.outputs(input) {
           let dependent = Int(shape.dependents[other])
-          scratch.missing[dependent] &-= 1
-          if scratch.missing[dependent] <= 1, !scratch.isDone[dependent] { pushIfReady(dependent) }
+          let missing = states[dependent].missing &- 1
+          states[dependent].missing = missing
+          if missing <= 1, !scratch.isDone[dependent] { pushIfReady(dependent) }
         }
       }
-      if scratch.uses[input] == 0, scratch.missing[input] <= 1 { pushIfReady(input) }
+      if states[input].uses == 0, states[input].missing <= 1 { pushIfReady(input) }
     }
   }
 
   private mutating func pushIfReady(_ task: Int) {
-    guard scratch.uses[task] == 0, !scratch.shape.isSink(task), safeCount < scratch.shape.count else { return }
+    guard scratch.states[task].uses == 0, !scratch.shape.isSink(task), safeCount < scratch.shape.count else { return }
     scratch.safe[safeCount] = UInt32(truncatingIfNeeded: task)
     safeCount &+= 1
   }

@@ -1,8 +1,9 @@
 /// Searches an order in which few results are alive at one time: several candidates, each simulated, the best is kept.
 ///
-/// See `README.md`. Deterministic; some 0.3 to 0.8 µs a task.
+/// See `README.md`. Deterministic; about 1 µs a task at most, and of graphs below some hundred tasks 100 µs more.
 struct LeastMemoryOrder {
   private let scratch: OrderScratch
+  private let bound: OrderBound
   private let best: UnsafeMutablePointer<UInt32>
   private var peak = Int.max
   private var sum = Int.max
@@ -10,64 +11,149 @@ struct LeastMemoryOrder {
   /// Steps that are left: a step is some 3 ns.
   private var budget: Int
 
+  /// Above so many tasks only few candidates are tried: then a step takes longer, as memory has to be waited for.
+  private static let large = 30_000
+
+  /// The steps that a graph is worth: as many as take 1 µs a task, and up to 24,000 more, by which small ones gain most. Where
+  /// a graph does not fit into the nearer caches a step takes longer. Measured on random layers, which take longest.
+  private static func steps(_ count: Int) -> Int {
+    count > large ? 160 * count : (count > 3000 ? 180 : 240) * count + min(240 * count, 24_000)
+  }
+
   /// Looks for a better order than the depth-first one, which `order` holds.
   ///
   /// - Returns: Whether it was found; `order` holds it then.
   static func search(_ shape: OrderShape, _ order: UnsafeMutablePointer<UInt32>) -> Bool {
     guard shape.count > 2 else { return false }
-    var search = LeastMemoryOrder(shape, order)
+    let words: UnsafeMutablePointer<UInt32> = allocated(shape.count)
+    let live = LiveResults(shape, order, words)
+    let bound = OrderBound(shape, words, reached: live.peak)
+    words.deallocate()
+    // Flat graphs, chains and most trees end here.
+    if live.peak <= bound.peak { return false }
+    var search = LeastMemoryOrder(shape, order, live, bound)
     search.run()
     return search.isBetter
   }
 
-  private init(_ shape: OrderShape, _ order: UnsafeMutablePointer<UInt32>) {
+  private init(
+    _ shape: OrderShape, _ order: UnsafeMutablePointer<UInt32>, _ live: LiveResults, _ bound: OrderBound
+  ) {
+    self.bound = bound
     scratch = OrderScratch(shape)
     best = order
-    budget = (shape.count > 30_000 ? 95 : 210) * shape.count
-    let live = LiveResults(shape, order, scratch.missing)
+    budget = LeastMemoryOrder.steps(shape.count)
     peak = live.peak
     sum = Int((live.mean * Double(shape.count)).rounded())
   }
 
   private mutating func run() {
-    if peak <= scratch.lowerBound { return }
     let count = scratch.shape.count
     scratch.base.update(from: best, count: count)
     hoist()
     if isOptimal { return }
-    depthFirst(scratch.sinks, seed: nil)
+    depthFirst(scratch.sinks, by: scratch.sorted, seed: nil)
+    if count > LeastMemoryOrder.large {
+      // Only what has a lower peak is kept, so that what has not ends early.
+      hoist(below: peak)
+      if bound.isForest || isOptimal { return }
+      putOff(below: peak)
+      if !isOptimal { goals(.oldest, .leastEffort, isSteady: true, below: peak) }
+      return
+    }
     hoist()
-    if scratch.isForest || isOptimal { return }
+    if bound.isForest || isOptimal { return }
+    let sets = TaskSets(scratch, budget: &budget)
+    let weights = scratch.stamp
+    if let sets { sets.count(into: weights) } else { weights.update(from: scratch.effort, count: count) }
+    heaviestFirst(weights, reversed: true)
+    if isOptimal { return }
+    if count < 300 {
+      heaviestFirst(scratch.effort, reversed: false)
+      if isOptimal { return }
+    }
     putOff()
     if isOptimal { return }
     goals(.oldest, .leastEffort, isSteady: true)
     if isOptimal { return }
-    if count > 30_000 { return }
-    goals(.newest, .asNumbered, isSteady: false)
+    goals(.newest, .asNumbered, isSteady: false, below: peak)
     if isOptimal { return }
-    goals(.oldest, .mostEffort, isSteady: false)
-    goals(.age, .leastEffort, isSteady: false)
-    restart()
+    goals(.oldest, .mostEffort, isSteady: false, below: peak)
+    goals(.age, .leastEffort, isSteady: false, below: peak)
+    restart(sets)
+    climb()
+    putOff()
+  }
+
+  /// Depth-first, through the inputs that are made of most tasks first.
+  private mutating func heaviestFirst(_ weights: UnsafeMutablePointer<UInt32>, reversed: Bool) {
+    scratch.sortRows(scratch.shape.dependencies, by: weights, reversed: reversed, into: scratch.heavy)
+    depthFirst(scratch.sinks, by: scratch.heavy, seed: nil)
+    budget -= 10 * scratch.shape.count
+    hoist()
+  }
+
+  /// Looks for orders with one result less at a time, first among few choices and then among many.
+  private mutating func climb() {
+    // Of tiny graphs a few µs more: all that can be tried.
+    budget = max(budget, 0) + max((scratch.shape.count > 3000 ? 30 : 60) * scratch.shape.count, 8000)
+    var isBroad = false
+    while !isOptimal, budget > 0 {
+      let found = HillSearch.search(
+        scratch, ceiling: peak - 1, breadth: isBroad ? 32 : 3, isBroad ? .numbered : .newest, budget: &budget)
+      if found {
+        keep(LiveResults(scratch.shape, scratch.order, scratch.cursor))
+      } else if isBroad {
+        return
+      } else {
+        isBroad = true
+      }
+    }
+  }
+
+  /// Keeps the order in the scratch, which has a lower peak.
+  private mutating func keep(_ live: LiveResults) {
+    peak = live.peak
+    sum = Int((live.mean * Double(scratch.shape.count)).rounded())
+    isBetter = true
+    best.update(from: scratch.order, count: scratch.shape.count)
+    budget -= 6 * scratch.shape.count
   }
 
   /// As many other beginnings as the budget allows: many small graphs, which are not worth more thought, have one that is
   /// better than any rule's.
-  private mutating func restart() {
+  private mutating func restart(_ sets: TaskSets?) {
+    let canSortSinks = sets?.canSortSinks ?? false
     var seed: UInt64 = 1
     while budget > 0, !isOptimal, seed < 400 {
       switch seed % 4 {
-      case 0, 2: goals(.random(seed), .random(seed), isSteady: seed % 4 == 0, below: peak)
-      default:
-        depthFirst(seed % 4 == 1 ? shuffledSinks(seed) : gatheredSinks(seed), seed: seed)
+      case 1: tryDepthFirst(canSortSinks ? sets : nil, seed)
+      case 3:
+        depthFirst(gatheredSinks(seed), by: scratch.sorted, seed: seed)
         budget -= 6 * scratch.shape.count
         hoist(below: peak)
+      default: goals(.random(seed), .random(seed), isSteady: seed % 4 == 0, below: peak)
       }
       seed += 1
     }
-    putOff()
   }
 
-  private var isOptimal: Bool { peak <= scratch.lowerBound }
+  /// Depth-first from the sinks at random; with sets, each followed by the one that has most in common with what has run.
+  private mutating func tryDepthFirst(_ sets: TaskSets?, _ seed: UInt64) {
+    var rows = scratch.sorted
+    let isFirst = seed == 1
+    scratch.goals.update(from: scratch.sinks, count: scratch.sinkCount)
+    if sets == nil || !isFirst { scratch.goals.shuffle(scratch.sinkCount, seed) }
+    if let sets {
+      sets.nearest(budget: &budget)
+      if seed % 8 != 1 { rows = scratch.heavy }
+    }
+    depthFirst(scratch.goals, by: rows, seed: sets != nil && isFirst ? nil : seed)
+    budget -= 6 * scratch.shape.count
+    hoist(below: peak)
+  }
+
+  private var isOptimal: Bool { peak <= bound.peak }
 
   /// Keeps the order in the scratch when it is better.
   private mutating func keep(_ run: EagerRun) {
@@ -92,11 +178,11 @@ struct LeastMemoryOrder {
   }
 
   /// The best order with its tasks put off, and its safe tasks moved forward again.
-  private mutating func putOff() {
+  private mutating func putOff(below ceiling: Int = Int.max) {
     scratch.base.update(from: best, count: scratch.shape.count)
     LateRun.apply(scratch, to: scratch.base)
     budget -= 14 * scratch.shape.count
-    hoist()
+    hoist(below: ceiling)
   }
 
   private mutating func goals(
@@ -105,15 +191,6 @@ struct LeastMemoryOrder {
   ) {
     var search = GoalSearch(scratch, preference, isSteady: isSteady)
     if let run = search.search(beginning, below: ceiling, budget: &budget) { keep(run) }
-  }
-
-  private func shuffledSinks(_ seed: UInt64) -> UnsafeMutablePointer<UInt32> {
-    scratch.goals.update(from: scratch.sinks, count: scratch.sinkCount)
-    var row = UnsafeMutableBufferPointer(start: scratch.goals, count: scratch.sinkCount)
-    row.sort {
-      mixed(seed ^ UInt64($0)) < mixed(seed ^ UInt64($1))
-    }
-    return scratch.goals
   }
 
   /// The sinks in an order that brings those together which share a leaf: by the least number, drawn at random, of the leaves
@@ -133,7 +210,9 @@ struct LeastMemoryOrder {
   }
 
   /// Depth-first from each sink, the inputs with the greatest need first; with a seed, a random rotation of each row.
-  private func depthFirst(_ sinks: UnsafeMutablePointer<UInt32>, seed: UInt64?) {
+  private func depthFirst(
+    _ sinks: UnsafeMutablePointer<UInt32>, by rows: UnsafeMutablePointer<UInt32>, seed: UInt64?
+  ) {
     let shape = scratch.shape
     let (cursor, stack, base, isDone) = (scratch.cursor, scratch.stack, scratch.base, scratch.isDone)
     for task in 0..<shape.count {
@@ -151,13 +230,16 @@ struct LeastMemoryOrder {
         let start = shape.starts[task]
         let width = shape.starts[task &+ 1] &- start
         var next = cursor[task]
-        let turn =
-          seed.map { width == 0 ? 0 : UInt32(truncatingIfNeeded: mixed($0 &* 31 ^ UInt64(task)) % UInt64(width)) } ?? 0
+        var turn: UInt32 = 0
+        if let seed, width > 1 {
+          // A number below the width: the upper half of a product.
+          turn = UInt32(truncatingIfNeeded: ((mixed(seed &* 31 ^ UInt64(task)) &>> 32) &* UInt64(width)) &>> 32)
+        }
         var child = UInt32.max
         while next < width {
           var column = next &+ turn
           if column >= width { column &-= width }
-          let candidate = scratch.sorted[Int(start &+ column)]
+          let candidate = rows[Int(start &+ column)]
           next &+= 1
           if !isDone[Int(candidate)] {
             child = candidate

@@ -1,18 +1,30 @@
+/// What a run changes about a task, in one line of the cache: most of its time is waiting for memory.
+struct TaskProgress: BitwiseCopyable {
+  /// Inputs that were not computed yet.
+  var missing: UInt32
+  /// Dependents that have not run.
+  var uses: UInt32
+  /// Computed inputs of which the task is the last consumer.
+  var freeable: UInt32
+  /// The numbers of the dependents that have not run, combined by exclusive or: the last one when there is one.
+  var rest: UInt32
+}
+
 /// Memory for the search of an order: some words a task, allocated once and used by all candidates.
 final class OrderScratch {
   let shape: OrderShape
   /// Dependencies of each task, those that need the most memory first: `need`. Rows as in `shape`.
   let sorted: UnsafeMutablePointer<UInt32>
+  /// The same in another order.
+  let heavy: UnsafeMutablePointer<UInt32>
   /// How many results are alive at most while the task is computed from nothing, were it a tree (Sethi and Ullman 1970).
   let need: UnsafeMutablePointer<UInt32>
-  /// How many tasks it takes to compute the task from nothing, were it a tree; at most 2^20.
+  /// How many tasks it takes to compute the task from nothing, were it a tree; at most 2^31.
   let effort: UnsafeMutablePointer<UInt32>
-  /// Inputs that were not computed yet.
-  let missing: UnsafeMutablePointer<UInt32>
-  /// Dependents that have not run.
-  let uses: UnsafeMutablePointer<UInt32>
-  /// Computed inputs of which the task is the last consumer.
-  let freeable: UnsafeMutablePointer<UInt32>
+  /// What a run changes about each task.
+  let states: UnsafeMutablePointer<TaskProgress>
+  /// The numbers of each task's dependents, combined by exclusive or.
+  private let rests: UnsafeMutablePointer<UInt32>
   /// Where to go on in the sorted dependencies.
   let cursor: UnsafeMutablePointer<UInt32>
   let isDone: UnsafeMutablePointer<Bool>
@@ -28,14 +40,15 @@ final class OrderScratch {
   /// The same in another order.
   let goals: UnsafeMutablePointer<UInt32>
   /// Only for the search by goals.
+  /// In the memory of `base`, which it does not need.
+  let mark: UnsafeMutablePointer<UInt32>
+  let heap: UnsafeMutablePointer<GoalEntry>
+  var heapCapacity: Int { 2 * shape.count + 64 }
   var missingEffort: UnsafeMutablePointer<UInt64>
   var stamp: UnsafeMutablePointer<UInt32>
   var touched: UnsafeMutablePointer<UInt32>
-  /// Whether every task has one dependent at most: then sorted depth-first is optimal.
-  let isForest: Bool
-  /// No order has a lower peak: a task's inputs are alive together when it starts.
-  let lowerBound: Int
-
+  /// Only for the search over hills.
+  private(set) lazy var hills = HillTables(shape.count)
   private let block: UnsafeMutablePointer<UInt32>
   private let efforts: UnsafeMutablePointer<UInt64>
   private let flags: UnsafeMutablePointer<Bool>
@@ -45,7 +58,7 @@ final class OrderScratch {
     let count = shape.count
     let edges = Int(shape.starts[count])
     // One block: fresh pages are what small graphs would pay for.
-    block = allocated(12 * count + edges + 2)
+    block = allocated(11 * count + 2 * edges + 2)
     var next = block
     func take(_ words: Int) -> UnsafeMutablePointer<UInt32> {
       defer { next += words }
@@ -53,36 +66,36 @@ final class OrderScratch {
     }
     need = take(count)
     effort = take(count)
-    missing = take(count)
-    uses = take(count)
-    freeable = take(count)
+    rests = take(count)
     cursor = take(count)
     stack = take(count + 1)
-    safe = take(count + 1)
+    safe = take(2 * count + 1)
     order = take(count)
     base = take(count)
     sinks = take(count)
     goals = take(count)
+    mark = base
     sorted = take(edges)
+    heavy = take(edges)
     flags = allocated(count)
     isDone = flags
     efforts = allocated(2 * count)
     missingEffort = efforts
+    heap = allocated(2 * count + 64)
+    states = allocated(count)
     stamp = UnsafeMutableRawPointer(efforts + count).assumingMemoryBound(to: UInt32.self)
     touched = stamp + count
 
     var sinkCount = 0
-    var isForest = true
-    var widest = 0
-    cursor.update(repeating: 0, count: count)
     for task in 0..<count {
       let dependents = shape.dependentStarts[task &+ 1] &- shape.dependentStarts[task]
       if dependents == 0 {
         sinks[sinkCount] = UInt32(truncatingIfNeeded: task)
         sinkCount &+= 1
-      } else if dependents > 1 {
-        isForest = false
       }
+      var rest: UInt32 = 0
+      for place in shape.outputs(task) { rest ^= shape.dependents[place] }
+      rests[task] = rest
     }
     for task in 0..<count {
       let row = shape.inputs(task)
@@ -90,29 +103,60 @@ final class OrderScratch {
       var most: UInt32 = 1
       var sum: UInt64 = 1
       var position: UInt32 = 0
-      let mark = UInt32(truncatingIfNeeded: task &+ 1)
-      var distinct = 0
       for place in row {
         let input = sorted[place]
-        if cursor[Int(input)] != mark { distinct &+= 1 }
-        cursor[Int(input)] = mark
         most = max(most, need[Int(input)] &+ position)
         position &+= 1
         sum &+= UInt64(effort[Int(input)])
       }
       need[task] = most
-      effort[task] = UInt32(truncatingIfNeeded: min(sum, 1 << 20))
-      widest = max(widest, distinct)
+      effort[task] = UInt32(truncatingIfNeeded: min(sum, 1 << 31))
     }
     self.sinkCount = sinkCount
-    self.isForest = isForest
-    lowerBound = widest
   }
 
   deinit {
     block.deallocate()
     efforts.deallocate()
+    heap.deallocate()
     flags.deallocate()
+    states.deallocate()
+  }
+
+  /// Begins a run anew: nothing is done.
+  func resetStates() {
+    let (shape, states) = (shape, states)
+    for task in 0..<shape.count {
+      states[task] = TaskProgress(
+        missing: shape.starts[task &+ 1] &- shape.starts[task],
+        uses: shape.dependentStarts[task &+ 1] &- shape.dependentStarts[task], freeable: 0, rest: rests[task])
+    }
+    isDone.update(repeating: false, count: shape.count)
+  }
+
+  /// Fills rows with those of `rows`, the greatest weight first; equal ones in their order, or in the opposite one.
+  func sortRows(
+    _ rows: UnsafePointer<UInt32>, by weights: UnsafeMutablePointer<UInt32>, reversed: Bool = false,
+    into result: UnsafeMutablePointer<UInt32>
+  ) {
+    for task in 0..<shape.count {
+      let row = shape.inputs(task)
+      OrderScratch.sortRow(rows, row, weights, into: result)
+      if !reversed || row.count < 2 { continue }
+      var start = row.lowerBound
+      while start < row.upperBound {
+        var end = start &+ 1
+        let weight = weights[Int(result[start])]
+        while end < row.upperBound, weights[Int(result[end])] == weight { end &+= 1 }
+        var (low, high) = (start, end &- 1)
+        while low < high {
+          (result[low], result[high]) = (result[high], result[low])
+          low &+= 1
+          high &-= 1
+        }
+        start = end
+      }
+    }
   }
 
   /// Copies a row with the greatest need first; equal ones keep their order.

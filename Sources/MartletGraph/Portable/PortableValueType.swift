@@ -50,9 +50,27 @@ package class PortableValueType: @unchecked Sendable {
     return writer.bytes
   }
 
+  /// The value in `slot` as bytes for the way out: long arrays stay where they are, and live as long as the bytes do.
+  ///
+  /// - Throws: `ByteError` when it cannot be written.
+  package func writtenBytes(of slot: Slot) throws(ByteError) -> WrittenBytes {
+    var writer = ByteWriter(sharingFrom: ByteSegment.leastBytes)
+    write(slot, to: &writer)
+    if let failure = writer.failure { throw failure }
+    return WrittenBytes(writer)
+  }
+
+  /// Whether `writtenBytes` takes no time worth mentioning, however large a value is: it is one array of numbers.
+  package var isWrittenAtOnce: Bool { false }
+
   /// The value that all of `bytes` stand for, in a slot that its owner clears.
-  package func slot(of bytes: [UInt8]) throws(ByteError) -> Slot {
-    var reader = ByteReader(bytes)
+  package func slot(of bytes: [UInt8]) throws(ByteError) -> Slot { try slot(from: ByteReader(bytes)) }
+
+  /// The value that has landed, in a slot that its owner clears. Its arrays take over their memory.
+  package func slot(of landed: LandedBytes) throws(ByteError) -> Slot { try slot(from: landed.reader) }
+
+  private func slot(from reader: consuming ByteReader) throws(ByteError) -> Slot {
+    var reader = reader
     var slot = try read(from: &reader)
     do {
       try reader.requireEnd()
@@ -92,6 +110,10 @@ package final class PortableValueTypeOf<Value: PortableValue>: PortableValueType
   }
 
   package override var array: PortableValueType? { PortableValueTypeOf<[Value]>() }
+
+  package override var isWrittenAtOnce: Bool { isAtOnce }
+
+  private let isAtOnce = MartletBytes.isWrittenAtOnce(Value.self)
 
   private let isExact = MartletGraph.knowsSize(Value.self)
 

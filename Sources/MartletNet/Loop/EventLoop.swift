@@ -46,6 +46,7 @@ package final class EventLoop: @unchecked Sendable {
   let receiveBuffer: UnsafeMutableRawBufferPointer
   let chunks: ChunkPool
   let vector = UnsafeMutablePointer<iovec>.allocate(capacity: OutputQueue.vectorCapacity)
+  let remoteVector = UnsafeMutablePointer<iovec>.allocate(capacity: OutputQueue.vectorCapacity)
 
   /// Starts the thread.
   /// - Throws: `NetworkError` when the system refuses a descriptor or a thread.
@@ -85,6 +86,7 @@ package final class EventLoop: @unchecked Sendable {
     events.deallocate()
     receiveBuffer.deallocate()
     vector.deallocate()
+    remoteVector.deallocate()
   }
 
   // MARK: From any thread
@@ -261,7 +263,7 @@ package final class EventLoop: @unchecked Sendable {
     let nanoseconds = due == .max ? -1 : Int64(min(due - min(due, martlet_monotonic_nanoseconds()), 1 << 60))
     let count = wait(nanoseconds)
     submissions.wokeUp()
-    if !polled, count > 0 { policy.slept(martlet_monotonic_nanoseconds() - start) }
+    if !polled, count > 0 { policy.slept(from: start, to: martlet_monotonic_nanoseconds()) }
     return count
   }
 
@@ -280,8 +282,8 @@ package final class EventLoop: @unchecked Sendable {
       sched_yield()
       time = martlet_monotonic_nanoseconds()
       // Giving the processor away took as long as another thread's turn: it is needed elsewhere.
-      if time - before > EventLoop.crowdedNanoseconds {
-        policy.crowded()
+      if time - before > PollPolicy.crowdedNanoseconds {
+        policy.crowded(at: time)
         return (0, false)
       }
       if time >= end {
@@ -291,9 +293,6 @@ package final class EventLoop: @unchecked Sendable {
       }
     }
   }
-
-  /// A yield that nobody answers takes less than a microsecond; an interrupt, a few.
-  private static let crowdedNanoseconds: UInt64 = 20_000
 
   private func look() -> Int { wait(0) }
 

@@ -1,7 +1,8 @@
 /// What a user of the event loop may choose.
 package struct LoopSettings: Sendable {
-  /// The longest time that the loop looks for events before it sleeps, while answers come fast. Zero: it never polls.
-  package var pollLimit: Duration = .microseconds(50)
+  /// The longest time that the loop looks for events before it sleeps, while answers come fast: longer than a task takes there
+  /// and back where everybody polls. Zero: it never polls.
+  package var pollLimit: Duration = .microseconds(200)
   /// Room that all connections of the loop read into, in bytes.
   package var receiveBufferBytes = 256 << 10
   /// Bytes of a chunk that small messages are gathered in.

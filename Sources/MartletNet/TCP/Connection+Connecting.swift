@@ -60,6 +60,15 @@ extension Connection {
     // A new token: events of the attempt before this one must not be taken for its.
     loop.leave(self)
     loop.enter(self)
+    if settings.triesLocalSocket, let local = LocalSocket.address(for: address),
+      let socket = LocalSocket.connect(to: local)
+    {
+      descriptor = socket
+      localPeer = address
+      peerProcess = LocalSocket.peerProcess(socket)
+      madeConnection()
+      return 0
+    }
     let socket = martlet_stream_socket(address.family)
     if socket < 0 { return socket }
     descriptor = socket
@@ -102,7 +111,9 @@ extension Connection {
 
   private func madeConnection() {
     // Connecting to a free port of this machine can meet itself: the kernel picks the port as this end's own.
-    if let here = localAddress, let there = remoteAddress, here.port == there.port, here.host == there.host {
+    if localPeer == nil, let here = localAddress, let there = remoteAddress, here.port == there.port,
+      here.host == there.host
+    {
       attemptFailed(ECONNREFUSED)
       return tryNext()
     }

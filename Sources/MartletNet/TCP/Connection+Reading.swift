@@ -14,12 +14,18 @@ extension Connection {
   /// before it allocates. `memory` must stay until `receivedDirectly` said that it is full, or `closed` was called;
   /// `owner` is kept alive until then.
   package func receive(into memory: UnsafeMutableRawBufferPointer, keeping owner: AnyObject? = nil) {
+    receive(into: [memory], keeping: owner)
+  }
+
+  /// The next bytes go straight into each of `rooms` in turn, as many as they have room for; none of them is empty.
+  package func receive(into rooms: [UnsafeMutableRawBufferPointer], keeping owner: AnyObject? = nil) {
     loop.requireOnLoop()
     guard phase == .open, !discardsInput else { return }
-    if direct != nil { misuse("\(peer): the payload before this one is not complete") }
-    if memory.isEmpty { misuse("\(peer): a payload without bytes cannot be received") }
-    direct = memory
-    directFilled = 0
+    if direct != nil || memoryInput != nil { misuse("\(peer): the payload before this one is not complete") }
+    if rooms.isEmpty || rooms.contains(where: \.isEmpty) {
+      misuse("\(peer): a payload without bytes cannot be received")
+    }
+    direct = DirectInput(rooms)
     directOwner = owner
     askForRedelivery()
   }
@@ -38,6 +44,7 @@ extension Connection {
     isReadingPaused = false
     updateInterest()
     askForRedelivery()
+    if memoryInput != nil { loop.mark(self) }
   }
 
   /// Calls the delegate's `readIdle` each time that nothing was received for `limit`; nil for never.
@@ -103,18 +110,24 @@ extension Connection {
 
   /// The payload, and what follows it, in one call.
   private func readDirectly() -> (asked: Int, got: Int) {
-    guard let memory = direct else { return (0, 0) }
-    let rest = memory.count - directFilled
     let behind = loop.receiveBuffer
     let vector = loop.vector
-    vector[0] = iovec(iov_base: memory.baseAddress! + directFilled, iov_len: rest)
-    vector[1] = iovec(iov_base: behind.baseAddress, iov_len: behind.count)
-    let got = martlet_receive_vector(descriptor, vector, 2)
-    if got <= 0 { return (rest + behind.count, got) }
+    guard let (pieces, rest) = direct?.gather(into: vector, capacity: OutputQueue.vectorCapacity - 1) else {
+      return (0, 0)
+    }
+    var asked = rest
+    var count = pieces
+    if rest == direct?.rest {
+      vector[count] = iovec(iov_base: behind.baseAddress, iov_len: behind.count)
+      count += 1
+      asked += behind.count
+    }
+    let got = martlet_receive_vector(descriptor, vector, Int32(count))
+    if got <= 0 { return (asked, got) }
     note(got)
     advanceDirect(min(got, rest))
     if got > rest { deliver(UnsafeRawBufferPointer(start: behind.baseAddress, count: got - rest), isStored: false) }
-    return (rest + behind.count, got)
+    return (asked, got)
   }
 
   private func readMessages() -> (asked: Int, got: Int) {
@@ -163,12 +176,11 @@ extension Connection {
     var offered = 0
     isDelivering = true
     while offset < bytes.count, phase == .open, !discardsInput {
-      if let memory = direct {
-        let count = min(bytes.count - offset, memory.count - directFilled)
-        UnsafeMutableRawBufferPointer(rebasing: memory[directFilled...]).copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)]))
+      if let rest = direct?.rest {
+        let count = min(bytes.count - offset, rest)
+        let source = bytes.baseAddress.map { $0 + offset }
         offset += count
-        advanceDirect(count)
+        advanceDirect(count, from: source)
         continue
       }
       if isReadingPaused { break }
@@ -192,22 +204,22 @@ extension Connection {
     }
   }
 
-  private func advanceDirect(_ count: Int) {
-    guard let memory = direct else { return }
-    directFilled += count
-    let filled = directFilled
-    if filled == memory.count {
+  private func advanceDirect(_ added: Int, from source: UnsafeRawPointer? = nil) {
+    direct?.advance(added, from: source)
+    guard let filled = direct?.filled, let count = direct?.count else { return }
+    if filled == count {
       direct = nil
       directOwner = nil
     }
-    delegate?.receivedDirectly(self, filled: filled, of: memory.count)
+    delegate?.receivedDirectly(self, filled: filled, of: count)
   }
 
   private func inputEnds() {
     hasInputEnded = true
+    memoryInput?.hasFailed = true
     updateInterest()
     if !discardsInput {
-      delegate?.inputEnded(self, unconsumedBytes: partial.count + (direct == nil ? 0 : directFilled))
+      delegate?.inputEnded(self, unconsumedBytes: partial.count + (direct?.filled ?? memoryInput?.rooms.filled ?? 0))
     }
     // Both directions ended: nothing can happen any more.
     if hasOutputEnded { close() }

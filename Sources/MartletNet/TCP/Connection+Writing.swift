@@ -55,6 +55,36 @@ extension Connection {
     return true
   }
 
+  /// Queues all of `pieces`, none of them empty, where they lie, in their order, as one payload: all of it or nothing.
+  /// - Parameter released: As above, when the last piece is not needed any more.
+  @discardableResult
+  package func send(
+    referencing pieces: [UnsafeRawBufferPointer], keeping owner: AnyObject?, released: ((Bool) -> Void)? = nil
+  ) -> Bool {
+    guard pieces.count > 1 else {
+      return send(
+        referencing: pieces.first ?? UnsafeRawBufferPointer(start: nil, count: 0), keeping: owner, released: released)
+    }
+    // The last one is referenced, however short it is: what is behind it is known to have left.
+    let isCopied = { (piece: UnsafeRawBufferPointer) in piece.count <= Connection.copiedPayloadBytes }
+    let copied = pieces.dropLast().reduce(0) { isCopied($1) ? $0 + $1.count : $0 }
+    guard mayQueue(), settings.maximumSegments - output.pointee.segmentCount >= 2 * pieces.count,
+      output.pointee.copiedBytes &+ copied <= settings.maximumCopiedBytes
+    else { return false }
+    for (place, piece) in pieces.enumerated() {
+      let isLast = place == pieces.count - 1
+      if !isLast, isCopied(piece) {
+        output.pointee.append(copying: piece)
+      } else {
+        output.pointee.append(
+          referencing: piece, holder: OutputQueue.Holder(owner: owner, released: isLast ? released : nil))
+      }
+    }
+    notePressure()
+    loop.mark(self)
+    return true
+  }
+
   /// Queues `count` bytes of `file` from `offset`; the kernel reads them when their turn comes, which may block the loop
   /// where they are not in the page cache. A file that is shorter by then closes the connection (`.truncatedFile`).
   ///
@@ -112,7 +142,7 @@ extension Connection {
     loop.mark(self)
   }
 
-  private func mayQueue() -> Bool {
+  func mayQueue() -> Bool {
     loop.requireOnLoop()
     return phase == .open && !endsOutput && output.pointee.segmentCount < settings.maximumSegments
   }
@@ -123,7 +153,7 @@ extension Connection {
   func flush() {
     var budget = settings.writeBytesPerTurn
     var isFull = false
-    while !output.pointee.isEmpty, budget > 0, !isFull {
+    while output.pointee.canSend, budget > 0, !isFull {
       let (asked, got) = writeOnce()
       if got >= 0 {
         if got == 0, asked > 0 {
@@ -141,8 +171,8 @@ extension Connection {
         return writingFailed(Int32(-got))
       }
     }
-    isBlocked = !output.pointee.isEmpty
-    if endsOutput, !isBlocked, !hasOutputEnded { return outputEnds() }
+    isBlocked = output.pointee.canSend
+    if endsOutput, output.pointee.isEmpty, !hasOutputEnded { return outputEnds() }
     updateInterest()
     if !released.isEmpty { releaseHolders() }
     if phase == .open { reportPressure() }
@@ -172,13 +202,14 @@ extension Connection {
     if phase == .open { reportPressure() }
   }
 
-  private func notePressure() {
-    if output.pointee.bytes > settings.highWaterBytes { isHigh.pointee = true }
+  /// What is held up by an offer waits for the other side's answer, which has to be read: it is no reason to stop that.
+  func notePressure() {
+    if output.pointee.freeBytes > settings.highWaterBytes { isHigh.pointee = true }
   }
 
   private func reportPressure() {
     guard isHigh.pointee else { return }
-    let bytes = output.pointee.bytes
+    let bytes = output.pointee.freeBytes
     if bytes <= settings.lowWaterBytes {
       isHigh.pointee = false
       hasReportedHigh = false

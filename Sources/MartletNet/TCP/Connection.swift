@@ -26,6 +26,11 @@ package final class Connection: Channel, @unchecked Sendable {
 
   var phase: Phase
   var descriptor: Int32 = -1
+  /// The loopback address that stands for the other end of a connection that does not go through the network.
+  var localPeer: SocketAddress?
+  /// The process at the other end of a connection that does not go through the network; 0 where there is none, or the kernel
+  /// has no number for it here.
+  var peerProcess = 0
   var delegate: (any ConnectionDelegate)?
   /// What epoll was told to wait for; nil while the descriptor is not watched.
   private var watchedFor: UInt32?
@@ -42,8 +47,7 @@ package final class Connection: Channel, @unchecked Sendable {
 
   // Reading: Connection+Reading.swift
   var partial = PartialInput()
-  var direct: UnsafeMutableRawBufferPointer?
-  var directFilled = 0
+  var direct: DirectInput?
   var directOwner: AnyObject?
   var isDelivering = false
   var isReadingPaused = false
@@ -56,6 +60,14 @@ package final class Connection: Channel, @unchecked Sendable {
   package internal(set) var receivedBytes = 0
   var idleTimer: LoopTimer?
   var idleNanoseconds: UInt64 = 0
+
+  // Memory of the other side: Connection+Memory.swift
+  var memoryInput: MemoryInput?
+  /// Bytes that were read from the memory of the other side; `receivedBytes` has them, too.
+  package internal(set) var memoryBytes = 0
+  var ownToken: UnsafeMutableRawBufferPointer?
+  /// What the other side has taken of the offer at the head of the queue.
+  var takenBytes = 0
 
   // Writing: Connection+Writing.swift
   /// Behind a pointer, because a class's variable would cost an exclusivity check for each message.
@@ -90,6 +102,7 @@ package final class Connection: Channel, @unchecked Sendable {
     output.deinitialize(count: 1)
     output.deallocate()
     isHigh.deallocate()
+    ownToken?.deallocate()
   }
 
   // MARK: Making one
@@ -113,13 +126,16 @@ package final class Connection: Channel, @unchecked Sendable {
 
   /// Takes over a connected stream socket that does not block; on the loop's thread.
   /// The delegate hears only what comes after.
+  ///
+  /// - Parameter peerProcess: The process at its other end, where it does not go through the network and that is known.
   package static func adopt(
-    descriptor: Int32, peer: String, on loop: EventLoop, settings: ConnectionSettings,
+    descriptor: Int32, peer: String, peerProcess: Int = 0, on loop: EventLoop, settings: ConnectionSettings,
     delegate: (Connection) -> (any ConnectionDelegate)?
   ) -> Connection {
     loop.requireOnLoop()
     let connection = Connection(loop: loop, settings: settings, peer: peer, phase: .open)
     connection.descriptor = descriptor
+    connection.peerProcess = peerProcess
     loop.enter(connection)
     connection.setOptions()
     connection.lastReceived = loop.now
@@ -132,7 +148,7 @@ package final class Connection: Channel, @unchecked Sendable {
 
   func setOptions() {
     // An option that a socket refuses (one that is not TCP does) leaves the default, which works.
-    if settings.hasNoDelay { _ = martlet_set_no_delay(descriptor, 1) }
+    if settings.hasNoDelay, localPeer == nil { _ = martlet_set_no_delay(descriptor, 1) }
     if let keepAlive = settings.keepAlive {
       _ = martlet_set_keep_alive(
         descriptor, Int32(clamping: keepAlive.idleSeconds), Int32(clamping: keepAlive.intervalSeconds),
@@ -148,14 +164,17 @@ package final class Connection: Channel, @unchecked Sendable {
   /// Whether bytes can be sent and received.
   package var isOpen: Bool { phase == .open }
 
-  /// This end's address, while there is one.
+  /// This end's address, while there is one. Of a connection that does not go through the network the host alone means
+  /// something.
   package var localAddress: SocketAddress? {
-    descriptor < 0 ? nil : SocketAddress { martlet_local_address(descriptor, $0, $1) }
+    if let localPeer { return localPeer }
+    return descriptor < 0 ? nil : SocketAddress { martlet_local_address(descriptor, $0, $1) }
   }
 
   /// The other end's address, while there is one.
   package var remoteAddress: SocketAddress? {
-    descriptor < 0 ? nil : SocketAddress { martlet_remote_address(descriptor, $0, $1) }
+    if let localPeer { return localPeer }
+    return descriptor < 0 ? nil : SocketAddress { martlet_remote_address(descriptor, $0, $1) }
   }
 
   // MARK: Closing
@@ -167,10 +186,14 @@ package final class Connection: Channel, @unchecked Sendable {
     guard phase == .open || phase == .connecting else { return }
     phase = .closing
     closeError = error
+    // Who reads offered memory has to see the end before that is let go, also where a child of this process has inherited the
+    // descriptor for a moment.
+    if ownToken != nil { shutdown(descriptor, Int32(SHUT_RDWR)) }
     closeDescriptor()
     loop.leave(self)
     output.pointee.removeAll(dropped: &dropped)
     direct = nil
+    memoryInput = nil
     partial.removeAll()
     addresses = []
     connectTimer?.disarm()
@@ -187,6 +210,7 @@ package final class Connection: Channel, @unchecked Sendable {
     discardsInput = true
     isReadingPaused = false
     direct = nil
+    memoryInput = nil
     directOwner = nil
     partial.removeAll()
     idleTimer?.disarm()
@@ -239,6 +263,7 @@ package final class Connection: Channel, @unchecked Sendable {
     case .connecting, .closed: break
     case .open:
       if redelivers { redeliver() }
+      if memoryInput != nil { readPeerMemory() }
       if phase == .open, !isBlocked { flush() }
       releaseHolders()
     case .closing:

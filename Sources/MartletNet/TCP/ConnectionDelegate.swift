@@ -16,6 +16,11 @@ package protocol ConnectionDelegate: AnyObject, Sendable {
   /// the delegate's again.
   func receivedDirectly(_ connection: Connection, filled: Int, of count: Int)
 
+  /// What the other side offered cannot be read from its memory: `filled` bytes are there. The owner has the rest sent, says so with
+  /// `receiveRest`, or closes the connection.
+  /// - Parameter error: The system's reason.
+  func memoryUnreadable(_ connection: Connection, filled: Int, error: Int32)
+
   /// The other end will send no more. Writing is still possible; the delegate closes the connection when it is done.
   /// - Parameter unconsumedBytes: The part of a message that never became whole.
   func inputEnded(_ connection: Connection, unconsumedBytes: Int)
@@ -35,6 +40,9 @@ package protocol ConnectionDelegate: AnyObject, Sendable {
 extension ConnectionDelegate {
   package func connected(_ connection: Connection) {}
   package func receivedDirectly(_ connection: Connection, filled: Int, of count: Int) {}
+  package func memoryUnreadable(_ connection: Connection, filled: Int, error: Int32) {
+    connection.fail(error, "read from")
+  }
   package func inputEnded(_ connection: Connection, unconsumedBytes: Int) {
     connection.close()
   }

@@ -1,5 +1,7 @@
 /// Limits and options of a connection.
 package struct ConnectionSettings: Sendable {
+  /// Whether to connect to a loopback address without the network, where the other side takes that: see `LocalSocket`.
+  package var triesLocalSocket = false
   /// Small writes leave at once instead of waiting for an acknowledgement (TCP_NODELAY).
   package var hasNoDelay = true
   /// When the system asks a silent peer whether it still lives; nil for never.

@@ -3,6 +3,9 @@ import MartletSystem
 
 /// Bytes on their way out, in order: chunks of small messages that were copied, large payloads that lie elsewhere, and
 /// ranges of files. No system call in it.
+///
+/// A payload may be *offered*: the other side reads it where it lies. It holds up what is behind it until it is known what became
+/// of it, as it would if it was sent.
 struct OutputQueue: ~Copyable {
   /// Segments that one system call sends at most.
   static let vectorCapacity = 64
@@ -17,7 +20,7 @@ struct OutputQueue: ~Copyable {
     }
   }
 
-  private enum Kind { case chunk, payload, file }
+  private enum Kind { case chunk, payload, file, offered }
 
   private struct Segment {
     var kind: Kind
@@ -49,6 +52,8 @@ struct OutputQueue: ~Copyable {
   private(set) var bytes = 0
   /// Bytes in chunks, thus memory that the queue itself holds.
   private(set) var copiedBytes = 0
+  /// Segments that are offered.
+  private var offeredCount = 0
 
   init(pool: ChunkPool) {
     self.pool = pool
@@ -104,6 +109,90 @@ struct OutputQueue: ~Copyable {
     push(Segment(kind: .file, file: file, base: nil, start: offset, end: offset + count, holder: holder))
   }
 
+  /// Queues `payload` as offered; pieces that follow each other are one offer.
+  mutating func append(offering payload: UnsafeRawBufferPointer, holder: Holder) {
+    bytes &+= payload.count
+    offeredCount += 1
+    push(
+      Segment(
+        kind: .offered, base: UnsafeMutableRawPointer(mutating: payload.baseAddress), start: 0, end: payload.count,
+        holder: holder))
+  }
+
+  /// Whether nothing can be sent before it is known what became of an offer.
+  var isHeldUp: Bool { offeredCount > 0 && segment(0).kind == .offered }
+
+  /// Whether there is something that can be sent.
+  var canSend: Bool { segmentCount > 0 && !isHeldUp }
+
+  /// Bytes of the offer at the head, 0 where there is none.
+  var offeredBytes: Int {
+    var bytes = 0
+    if isHeldUp { for place in 0..<offeredPieces { bytes += segment(place).end - segment(place).start } }
+    return bytes
+  }
+
+  /// Bytes that nothing holds up.
+  var freeBytes: Int {
+    if offeredCount == 0 { return bytes }
+    var free = 0
+    for place in 0..<firstOffered { free += segment(place).end - segment(place).start }
+    return free
+  }
+
+  /// The offer at the head is an ordinary payload from now on, behind a copy of `prefix`.
+  mutating func sendOffered(behind prefix: UnsafeRawBufferPointer) {
+    let pieces = offeredPieces
+    let first = insert(copying: prefix)
+    for place in first..<(first + pieces) { (ring + ((head &+ place) & mask)).pointee.kind = .payload }
+    offeredCount -= pieces
+  }
+
+  /// Copies `source` in front of the first offer, whose place is returned; behind everything where there is none.
+  @discardableResult
+  mutating func insert(copying source: UnsafeRawBufferPointer) -> Int {
+    if offeredCount == 0 {
+      append(copying: source)
+      return segmentCount
+    }
+    var place = firstOffered
+    var rest = source
+    while !rest.isEmpty {
+      let count = min(rest.count, pool.chunkBytes)
+      let chunk = pool.take()
+      chunk.copyMemory(from: rest.baseAddress.unsafelyUnwrapped, byteCount: count)
+      bytes &+= count
+      copiedBytes &+= count
+      push(Segment(kind: .chunk, base: chunk, start: 0, end: count, holder: nil))
+      // From the end to its place: few are behind an offer, and this is rare.
+      for index in stride(from: segmentCount - 1, to: place, by: -1) {
+        let (here, before) = (ring + ((head &+ index) & mask), ring + ((head &+ index &- 1) & mask))
+        let moved = here.move()
+        here.moveInitialize(from: before, count: 1)
+        before.initialize(to: moved)
+      }
+      place += 1
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+    return place
+  }
+
+  private func segment(_ place: Int) -> Segment { (ring + ((head &+ place) & mask)).pointee }
+
+  /// The place of the first piece of the first offer, which exists.
+  private var firstOffered: Int {
+    var place = 0
+    while segment(place).kind != .offered { place += 1 }
+    return place
+  }
+
+  /// Pieces of the offer at the head.
+  private var offeredPieces: Int {
+    var pieces = 0
+    while pieces < segmentCount, segment(pieces).kind == .offered { pieces += 1 }
+    return pieces
+  }
+
   /// The file range at the head, if it is one.
   var filePart: FilePart? {
     guard segmentCount > 0 else { return nil }
@@ -113,7 +202,7 @@ struct OutputQueue: ~Copyable {
       file: first.pointee.file, offset: first.pointee.start, count: first.pointee.end - first.pointee.start)
   }
 
-  /// Fills `vector` with the memory at the head, up to `vectorCapacity` segments or the next file.
+  /// Fills `vector` with the memory at the head, up to `vectorCapacity` segments, the next file or the next offer.
   /// `more` says that a file follows.
   func gather(into vector: UnsafeMutablePointer<iovec>) -> (count: Int, bytes: Int, more: Bool) {
     var count = 0
@@ -121,6 +210,7 @@ struct OutputQueue: ~Copyable {
     while count < segmentCount, count < OutputQueue.vectorCapacity {
       let segment = ring + ((head &+ count) & mask)
       guard let base = segment.pointee.base else { return (count, total, true) }
+      if segment.pointee.kind == .offered { break }
       let length = segment.pointee.end &- segment.pointee.start
       vector[count] = iovec(iov_base: base + segment.pointee.start, iov_len: length)
       total &+= length
@@ -129,7 +219,7 @@ struct OutputQueue: ~Copyable {
     return (count, total, false)
   }
 
-  /// Takes `count` sent bytes from the head. Holders of payloads that are through are added to `released`.
+  /// Takes `count` bytes that were sent, or read where they lie, from the head. Holders of payloads that are through are added to `released`.
   mutating func advance(_ count: Int, released: inout [Holder]) {
     var rest = count
     bytes &-= count
@@ -156,6 +246,7 @@ struct OutputQueue: ~Copyable {
     head &+= 1
     segmentCount &-= 1
     if segment.kind == .chunk, let base = segment.base { pool.give(base) }
+    if segment.kind == .offered { offeredCount -= 1 }
     if let holder = segment.holder { released.append(holder) }
   }
 

@@ -2,8 +2,8 @@ import Glibc
 import MartletSystem
 
 /// Accepts TCP connections for one loop.
-package final class TCPListener: Channel, @unchecked Sendable {
-  // Sendable: see Channel; `address` is constant.
+package final class TCPListener: @unchecked Sendable {
+  // Sendable: the loop's thread alone uses what is mutable; `address` is constant.
 
   /// What a user of the listener may choose.
   package struct Settings: Sendable {
@@ -15,6 +15,8 @@ package final class TCPListener: Channel, @unchecked Sendable {
     package var maximumConnections = 65_536
     /// How long accepting pauses when no descriptor is left.
     package var pause: Duration = .milliseconds(100)
+    /// Whether processes of this user on this machine can connect without the network: see `LocalSocket`.
+    package var takesLocalConnections = false
     /// For the accepted connections.
     package var connection = ConnectionSettings()
 
@@ -23,13 +25,13 @@ package final class TCPListener: Channel, @unchecked Sendable {
 
   /// Where it listens, with the port that the system picked for 0.
   package let address: SocketAddress
-  private let settings: Settings
+  let loop: EventLoop
+  let settings: Settings
   private let accept: @Sendable (Connection) -> (any ConnectionDelegate)?
   private let trouble: @Sendable (NetworkError) -> Void
-  private var descriptor: Int32
-  private var isListening = false
+  /// Sockets that are open: the first is of the network.
+  private var sockets: [ListeningSocket] = []
   private var pauseTimer: LoopTimer?
-  private var isPaused = false
   /// Accepted connections that are open. On the loop's thread.
   package private(set) var connectionCount = 0
 
@@ -47,13 +49,22 @@ package final class TCPListener: Channel, @unchecked Sendable {
     trouble: @escaping @Sendable (NetworkError) -> Void = { _ in },
     accept: @escaping @Sendable (Connection) -> (any ConnectionDelegate)?
   ) throws(NetworkError) {
+    let descriptor: Int32
     (descriptor, address) = try TCPListener.open(host, port, settings, numericOnly: loop.isOnLoop)
+    self.loop = loop
     self.settings = settings
     self.accept = accept
     self.trouble = trouble
-    super.init(loop: loop)
+    sockets = [ListeningSocket(descriptor, of: self, isLocal: false)]
+    if settings.takesLocalConnections {
+      sockets += LocalSocket.addresses(ofListener: address).compactMap {
+        LocalSocket.listen(on: $0, backlog: settings.backlog).map { ListeningSocket($0, of: self, isLocal: true) }
+      }
+    }
     if !loop.execute({ self.start() }) {
-      Glibc.close(descriptor)
+      for socket in sockets { Glibc.close(socket.descriptor) }
+      // They hold this object, and nobody else would let go of them.
+      sockets = []
       throw .stopped(loop.name)
     }
   }
@@ -91,70 +102,55 @@ package final class TCPListener: Channel, @unchecked Sendable {
   /// Stops listening; accepted connections stay. On the loop's thread.
   package func close() {
     loop.requireOnLoop()
-    guard descriptor >= 0 else { return }
     pauseTimer?.disarm()
     pauseTimer = nil
-    if isListening { loop.unwatch(descriptor) }
-    loop.leave(self)
-    Glibc.close(descriptor)
-    descriptor = -1
+    // They may be all that holds this object.
+    let open = sockets
+    sockets = []
+    for socket in open { socket.close() }
   }
-
-  override func loopStops() { close() }
 
   private func start() {
-    guard descriptor >= 0 else { return }
-    loop.enter(self)
-    let status = loop.watch(self, descriptor, waitsFor: UInt32(MARTLET_READABLE))
-    if status < 0 {
-      trouble(.system(-status, "listen on", address.description))
-      return close()
-    }
-    isListening = true
-  }
-
-  override func handle(_ happened: UInt32) {
-    for _ in 0..<settings.acceptsPerTurn {
-      if connectionCount >= settings.maximumConnections { return setPaused(true) }
-      var from = SocketAddress()
-      let socket = martlet_accept(descriptor, &from.storage, &from.length)
-      if socket >= 0 {
-        took(socket, from)
-        if descriptor < 0 { return }
-        continue
-      }
-      switch -socket {
-      case EAGAIN: return
-      // The client is gone again, or the network had an error that belongs to it.
-      case EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH,
-        ETIMEDOUT:
-        continue
-      default:
-        // No descriptor or no memory. The kernel would report the waiting connection for ever.
-        setPaused(true)
-        let timer = pauseTimer ?? LoopTimer(loop: loop) { [weak self] in self?.setPaused(false) }
-        pauseTimer = timer
-        timer.arm(after: settings.pause)
-        return trouble(.system(-socket, "accept a connection on", address.description))
+    for socket in sockets {
+      let status = socket.start()
+      if status < 0 {
+        trouble(.system(-status, "listen on", address.description))
+        return close()
       }
     }
   }
 
-  private func took(_ socket: Int32, _ from: SocketAddress) {
+  // MARK: For its sockets
+
+  var isFull: Bool { connectionCount >= settings.maximumConnections }
+
+  func took(_ socket: Int32, _ from: SocketAddress, isLocal: Bool) {
+    if isLocal, !LocalSocket.isOfThisUser(socket) {
+      Glibc.close(socket)
+      return
+    }
     connectionCount += 1
+    let process = isLocal ? LocalSocket.peerProcess(socket) : 0
     let connection = Connection.adopt(
-      descriptor: socket, peer: from.description, on: loop, settings: settings.connection, delegate: accept)
+      descriptor: socket, peer: isLocal ? "process \(process)" : from.description, peerProcess: process, on: loop,
+      settings: settings.connection, delegate: accept)
     connection.afterClose = { [weak self] in self?.connectionClosed() }
+  }
+
+  func cannotAccept(_ error: Int32) {
+    setPaused(true)
+    let timer = pauseTimer ?? LoopTimer(loop: loop) { [weak self] in self?.setPaused(false) }
+    pauseTimer = timer
+    timer.arm(after: settings.pause)
+    trouble(.system(error, "accept a connection on", address.description))
   }
 
   private func connectionClosed() {
     connectionCount -= 1
-    if connectionCount < settings.maximumConnections, pauseTimer?.isArmed != true { setPaused(false) }
+    if !isFull, pauseTimer?.isArmed != true { setPaused(false) }
   }
 
-  private func setPaused(_ pauses: Bool) {
-    guard descriptor >= 0, isListening, pauses != isPaused else { return }
-    isPaused = pauses
-    loop.change(self, descriptor, waitsFor: pauses ? 0 : UInt32(MARTLET_READABLE))
+  func setPaused(_ pauses: Bool) {
+    for socket in sockets { socket.setPaused(pauses) }
   }
 }

@@ -66,6 +66,22 @@ extension ClientToScheduler: PortableValue {
       writer.write(byte: 17)
       writer.write(request)
       call.write(to: &writer)
+    case .inside: writer.write(byte: 19)
+    case .weight(let weight):
+      writer.write(byte: 20)
+      writer.write(weight)
+    case .retireWorkers(let request, let workers):
+      writer.write(byte: 18)
+      writer.write(request)
+      workers.write(to: &writer)
+    case .restart(let request, let name, let timeout):
+      writer.write(byte: 21)
+      writer.write(request)
+      writer.write(name, atMost: WireLimits.shortText)
+      writer.write(timeout)
+    case .abandon(let request):
+      writer.write(byte: 25)
+      writer.write(request)
     }
   }
 
@@ -93,6 +109,16 @@ extension ClientToScheduler: PortableValue {
       self = .replicate(request: try reader.read(), try [TaskHandle](from: &reader), copies: try reader.read())
     case 16: self = .rebalance(request: try reader.read(), try [TaskHandle](from: &reader))
     case 17: self = .runOnWorkers(request: try reader.read(), try WorkersCall(from: &reader))
+    case 19: self = .inside
+    case 20:
+      let weight: UInt32 = try reader.read()
+      guard weight > 0 else { throw ByteError(offset: start, "a client of no weight") }
+      self = .weight(weight)
+    case 18: self = .retireWorkers(request: try reader.read(), try reader.readShortTexts())
+    case 21:
+      self = .restart(
+        request: try reader.read(), name: try reader.readShortText(), timeoutNanoseconds: try reader.readAmount())
+    case 25: self = .abandon(request: try reader.read())
     case let tag: throw ByteError(offset: start, "a client's message of the unknown kind \(tag)")
     }
   }
@@ -128,6 +154,40 @@ extension WorkersTask: PortableValue {
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       worker: try reader.readShortText(), task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader))
+  }
+}
+
+extension LabelProgress: PortableValue {
+  package static var leastBytes: Int { 13 }
+
+  package func write(to writer: inout ByteWriter) {
+    writer.write(label, atMost: WireLimits.shortText)
+    writer.write(running)
+    writer.write(finished)
+    writer.write(failed)
+  }
+
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(
+      label: try reader.readShortText(), running: try reader.read(), finished: try reader.read(),
+      failed: try reader.read())
+  }
+}
+
+extension StrandedTasks: PortableValue {
+  package static var leastBytes: Int { 14 }
+
+  package func write(to writer: inout ByteWriter) {
+    writer.write(label, atMost: WireLimits.shortText)
+    writer.write(count)
+    writer.write(nanoseconds)
+    writer.write(reason, atMost: WireLimits.longText)
+  }
+
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(
+      label: try reader.readShortText(), count: try reader.read(), nanoseconds: try reader.readAmount(),
+      reason: try reader.readLongText())
   }
 }
 
@@ -207,6 +267,16 @@ extension SchedulerToClient: PortableValue {
       writer.write(byte: 13)
       writer.write(request)
       tasks.write(to: &writer)
+    case .progress(let graph, let labels):
+      writer.write(byte: 14)
+      writer.write(graph)
+      labels.write(to: &writer)
+    case .stranded(let list):
+      writer.write(byte: 16)
+      list.write(to: &writer)
+    case .restarted(let name):
+      writer.write(byte: 15)
+      writer.write(name, atMost: WireLimits.shortText)
     }
   }
 
@@ -227,6 +297,9 @@ extension SchedulerToClient: PortableValue {
     case 11: self = .heartbeat
     case 12: self = .goodbye(reason: try reader.readLongText())
     case 13: self = .onWorkers(request: try reader.read(), try [WorkersTask](from: &reader))
+    case 14: self = .progress(graph: try reader.read(), try [LabelProgress](from: &reader))
+    case 15: self = .restarted(by: try reader.readShortText())
+    case 16: self = .stranded(try [StrandedTasks](from: &reader))
     case let tag: throw ByteError(offset: start, "a scheduler's message of the unknown kind \(tag)")
     }
   }

@@ -150,7 +150,7 @@ extension WorkerMetrics: PortableValue {
 }
 
 extension TaskEnd: PortableValue {
-  package static var leastBytes: Int { 30 }
+  package static var leastBytes: Int { 31 }
   package func write(to writer: inout ByteWriter) {
     task.write(to: &writer)
     run.write(to: &writer)
@@ -158,11 +158,13 @@ extension TaskEnd: PortableValue {
     writer.write(byteCount)
     writer.write(type)
     writer.write(optional: inline)
+    isPushed.write(to: &writer)
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       task: try TaskHandle(from: &reader), run: try RunID(from: &reader), nanoseconds: try reader.readAmount(),
-      byteCount: try reader.readResultSize(), type: try reader.readShortText(), inline: try reader.readOptionalBytes())
+      byteCount: try reader.readResultSize(), type: try reader.readShortText(), inline: try reader.readOptionalBytes(),
+      isPushed: try Bool(from: &reader))
   }
 }
 
@@ -188,8 +190,47 @@ extension PeerRef: PortableValue {
   }
 }
 
+extension PushOrder: PortableValue {
+  package static var leastBytes: Int { 13 }
+  package func write(to writer: inout ByteWriter) {
+    task.write(to: &writer)
+    to.write(to: &writer)
+  }
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(task: try TaskHandle(from: &reader), to: try PeerRef(from: &reader))
+  }
+}
+
+extension PushedResult: PortableValue {
+  package static var leastBytes: Int { 34 }
+  package func write(to writer: inout ByteWriter) {
+    task.write(to: &writer)
+    digest.write(to: &writer)
+    writer.write(type)
+    writer.write(byteCount)
+    writer.write(bytes: bytes)
+  }
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    self.init(
+      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), type: try reader.readShortText(),
+      byteCount: try reader.readResultSize(), bytes: try reader.readBytes())
+  }
+}
+
+extension InputDelivery: PortableValue {
+  package func write(to writer: inout ByteWriter) { writer.write(byte: rawValue) }
+  package init(from reader: inout ByteReader) throws(ByteError) {
+    let start = reader.offset
+    let byte = try reader.readByte()
+    guard let delivery = InputDelivery(rawValue: byte) else {
+      throw ByteError(offset: start, "an input that comes in the unknown way \(byte)")
+    }
+    self = delivery
+  }
+}
+
 extension InputRef: PortableValue {
-  package static var leastBytes: Int { 39 }
+  package static var leastBytes: Int { 40 }
   package func write(to writer: inout ByteWriter) {
     task.write(to: &writer)
     digest.write(to: &writer)
@@ -198,12 +239,14 @@ extension InputRef: PortableValue {
     holders.write(to: &writer)
     writer.write(optional: inline)
     writer.write(type)
+    delivery.write(to: &writer)
   }
   package init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), run: try RunID(from: &reader),
       byteCount: try reader.readResultSize(),
-      holders: try [PeerRef](from: &reader), inline: try reader.readOptionalBytes(), type: try reader.readShortText())
+      holders: try [PeerRef](from: &reader), inline: try reader.readOptionalBytes(), type: try reader.readShortText(),
+      delivery: try InputDelivery(from: &reader))
   }
 }
 

@@ -14,6 +14,9 @@ extension PeerRequest: PortableValue {
     case .abandon(let request):
       writer.write(byte: 3)
       writer.write(request)
+    case .push(let results):
+      writer.write(byte: 4)
+      results.write(to: &writer)
     }
   }
 
@@ -23,6 +26,7 @@ extension PeerRequest: PortableValue {
     case 1: self = .get(request: try reader.read(), try [NamedTask](from: &reader))
     case 2: self = .put(request: try reader.read(), try [PutValue](from: &reader))
     case 3: self = .abandon(request: try reader.read())
+    case 4: self = .push(try [PushedResult](from: &reader))
     case let tag: throw ByteError(offset: start, "a peer's request of the unknown kind \(tag)")
     }
   }

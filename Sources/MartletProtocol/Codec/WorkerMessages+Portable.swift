@@ -42,6 +42,15 @@ extension WorkerToScheduler: PortableValue {
       writer.write(request)
       operation.write(to: &writer)
     case .goodbye: writer.write(byte: 12)
+    case .suspended(let runs):
+      writer.write(byte: 13)
+      runs.write(to: &writer)
+    case .resumed(let runs):
+      writer.write(byte: 14)
+      runs.write(to: &writer)
+    case .abandon(let request):
+      writer.write(byte: 20)
+      writer.write(request)
     }
   }
 
@@ -64,6 +73,9 @@ extension WorkerToScheduler: PortableValue {
     case 10: self = .retire
     case 11: self = .coordinate(request: try reader.read(), try CoordinationRequest(from: &reader))
     case 12: self = .goodbye
+    case 13: self = .suspended(try [TaskRun](from: &reader))
+    case 14: self = .resumed(try [TaskRun](from: &reader))
+    case 20: self = .abandon(request: try reader.read())
     case let tag: throw ByteError(offset: start, "a worker's message of the unknown kind \(tag)")
     }
   }
@@ -117,6 +129,15 @@ extension SchedulerToWorker: PortableValue {
     case .named(let tasks):
       writer.write(byte: 14)
       tasks.write(to: &writer)
+    case .push(let orders):
+      writer.write(byte: 15)
+      orders.write(to: &writer)
+    case .inputs(let inputs):
+      writer.write(byte: 16)
+      inputs.write(to: &writer)
+    case .restart(let reason):
+      writer.write(byte: 17)
+      writer.write(reason, atMost: WireLimits.longText)
     }
   }
 
@@ -141,6 +162,9 @@ extension SchedulerToWorker: PortableValue {
     case 12: self = .heartbeat
     case 13: self = .goodbye(reason: try reader.readLongText())
     case 14: self = .named(try [NamedTask](from: &reader))
+    case 15: self = .push(try [PushOrder](from: &reader))
+    case 16: self = .inputs(try [InputRef](from: &reader))
+    case 17: self = .restart(reason: try reader.readLongText())
     case let tag: throw ByteError(offset: start, "a scheduler's message of the unknown kind \(tag)")
     }
   }

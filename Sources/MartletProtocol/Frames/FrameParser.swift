@@ -6,6 +6,9 @@ package import MartletBytes
 /// in eight, little endian), its head, and its body. The head of a frame of messages is one message after the other, and
 /// it has no body. The head of a data frame is the one message that announces the data; the body is the data, which goes
 /// from where it lies to where it will lie, without passing through a message.
+///
+/// Between two processes of one machine a body may be offered instead: the other side reads it in the memory of this one. The
+/// frames for that are `MemoryOffer` and `MemoryAnswer`; a body that could not be read follows in a frame of its own.
 package enum Frame {
   /// Bytes of a prefix.
   package static let prefixBytes = 16
@@ -14,6 +17,15 @@ package enum Frame {
   package enum Kind: UInt8, Sendable {
     case messages = 0
     case data = 1
+    /// As data, but the body does not follow: the head says where it lies.
+    case offer = 2
+    /// What became of an offer of the other side.
+    case answer = 3
+    /// The rest of a body that was offered and could not be read.
+    case rest = 4
+
+    /// Whether the prefix announces a body.
+    var hasBody: Bool { self != .messages && self != .answer }
   }
 
   /// The prefix of a frame.
@@ -38,6 +50,12 @@ package struct FrameParser: Sendable {
     case messages([UInt8])
     /// The announcement of data; so many bytes of it follow.
     case data(head: [UInt8], bodyBytes: Int)
+    /// The announcement of data that lies in the other side's memory, so many bytes.
+    case offer(head: [UInt8], bodyBytes: Int)
+    /// An answer to an offer.
+    case answer([UInt8])
+    /// So many bytes of offered data follow.
+    case rest(Int)
     /// So many of the bytes are data.
     case body(Int)
   }
@@ -75,15 +93,24 @@ package struct FrameParser: Sendable {
     if headBytes > headLimit {
       throw ByteError(offset: 0, "a frame with a head of \(headBytes) bytes, at most \(headLimit) are allowed")
     }
-    if bodyBytes > (kind == .data ? UInt64(bodyLimit) : 0) {
-      throw ByteError(
-        offset: 8, "a frame with a body of \(bodyBytes) bytes, at most \(kind == .data ? bodyLimit : 0) are allowed")
+    let allowed = kind.hasBody ? bodyLimit : 0
+    if bodyBytes > UInt64(allowed) {
+      throw ByteError(offset: 8, "a frame with a body of \(bodyBytes) bytes, at most \(allowed) are allowed")
     }
     guard bytes.count - Frame.prefixBytes >= headBytes else { return (.nothing, 0) }
     let end = Frame.prefixBytes + headBytes
     let head = [UInt8](bytes[Frame.prefixBytes..<end])
-    guard kind == .data else { return (.messages(head), end) }
-    bodyRemaining = Int(bodyBytes)
-    return (.data(head: head, bodyBytes: Int(bodyBytes)), end)
+    switch kind {
+    case .messages: return (.messages(head), end)
+    case .answer: return (.answer(head), end)
+    case .offer: return (.offer(head: head, bodyBytes: Int(bodyBytes)), end)
+    case .data:
+      bodyRemaining = Int(bodyBytes)
+      return (.data(head: head, bodyBytes: Int(bodyBytes)), end)
+    case .rest:
+      if headBytes > 0 { throw ByteError(offset: 0, "the rest of a body with a head of \(headBytes) bytes") }
+      bodyRemaining = Int(bodyBytes)
+      return (.rest(Int(bodyBytes)), end)
+    }
   }
 }

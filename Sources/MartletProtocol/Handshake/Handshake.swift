@@ -15,6 +15,8 @@ package struct Hello: Equatable, Sendable {
   package var newestVersion: UInt16
   /// Bits for what it can do beyond the protocol; unknown ones are ignored.
   package var capabilities: UInt64
+  /// The bit for: on one machine it reads bodies from the other side's memory, and takes answers to offers.
+  package static let readsMemory: UInt64 = 1
   /// Stands for the functions that it can run.
   package var registry: Digest128
   /// The cluster that it belongs to or looks for; zero: any.

@@ -34,10 +34,23 @@ package enum ClientToScheduler: Equatable, Sendable {
   case rebalance(request: UInt32, [TaskHandle])
   /// Run a call once on each worker; answered by `onWorkers` with its tasks, which the client wants from then on.
   case runOnWorkers(request: UInt32, WorkersCall)
+  /// Let these workers, by name or address, hand over what only they hold, and end. Answered by `answer` with their number
+  /// when they have begun to.
+  case retireWorkers(request: UInt32, [String])
+  /// Forget all graphs and results of all clients, and start all workers anew. Answered by `answer` when as many are back, or the
+  /// time is over: with a line for each worker that is missing then. `name`: who wants it, for those who are told.
+  case restart(request: UInt32, name: String, timeoutNanoseconds: Int64)
+  /// Nobody waits any more for this operation on something shared: what waits is answered by `timedOut`; what was answered
+  /// before was.
+  case abandon(request: UInt32)
   /// Still here.
   case heartbeat
   /// The client ends; all that it wants is released.
   case goodbye
+  /// The client is the one that the tasks of a worker have: what it submits, tasks wait for that have begun.
+  case inside
+  /// Its share of the cluster beside others', while not all can be served: 1 unless it says something else.
+  case weight(UInt32)
 }
 
 /// A call that is run once on each of some workers, and never again: where its worker ends, it fails.
@@ -138,12 +151,55 @@ package enum SchedulerToClient: Equatable, Sendable {
   case coordinated(request: UInt32, CoordinationReply)
   /// The tasks of a call on workers, one for each.
   case onWorkers(request: UInt32, [WorkersTask])
+  /// How far the tasks of a graph are whose client asked for it in its first piece: each label of which something is known,
+  /// with all that is known. Said some times a second while it changes, and never for each task.
+  case progress(graph: UInt32, [LabelProgress])
+  /// The cluster was started anew: no handle that was named before means anything, and no result is there. Graphs whose answers
+  /// have not come yet are not concerned.
+  case restarted(by: String)
+  /// Tasks of this client's graphs that no worker may run, and why. Said when they have waited for some seconds, and again while
+  /// they do.
+  case stranded([StrandedTasks])
   /// A request failed.
   case denied(request: UInt32, reason: String)
   /// Still here.
   case heartbeat
   /// The scheduler ends the session, and why.
   case goodbye(reason: String)
+}
+
+/// How many tasks of a label of a graph are how far. Those that were known before the graph came are not counted.
+package struct LabelProgress: Equatable, Sendable {
+  package var label: String
+  /// Given to workers now.
+  package var running: UInt32
+  /// With a result, at least once.
+  package var finished: UInt32
+  package var failed: UInt32
+
+  package init(label: String, running: UInt32 = 0, finished: UInt32 = 0, failed: UInt32 = 0) {
+    self.label = label
+    self.running = running
+    self.finished = finished
+    self.failed = failed
+  }
+}
+
+/// Tasks of one kind that no worker may run.
+package struct StrandedTasks: Equatable, Sendable {
+  package var label: String
+  package var count: UInt32
+  /// For how long the first of them has waited.
+  package var nanoseconds: Int64
+  /// What they need, and what workers have.
+  package var reason: String
+
+  package init(label: String, count: UInt32, nanoseconds: Int64, reason: String) {
+    self.label = label
+    self.count = count
+    self.nanoseconds = nanoseconds
+    self.reason = reason
+  }
 }
 
 /// A result that is there.

@@ -28,7 +28,8 @@ package enum CoordinationRequest: Equatable, Sendable {
   case listen(topic: String, isListening: Bool)
 }
 
-/// A value that is shared: small bytes of a type, or a task whose result it is.
+/// A value that is shared: small bytes of a type, or a task whose result it is. Clients are told of a task by `named`, with its
+/// key.
 package enum SharedValue: Equatable, Sendable {
   case bytes(type: String, [UInt8])
   case task(TaskHandle)

@@ -8,6 +8,25 @@ package enum PeerRequest: Equatable, Sendable {
   case put(request: UInt32, [PutValue])
   /// The request is no longer wanted.
   case abandon(request: UInt32)
+  /// Small results that the other waits for, as the scheduler has said. No answer: what cannot be used is ignored.
+  case push([PushedResult])
+}
+
+/// A small result that comes without being asked for.
+package struct PushedResult: Equatable, Sendable {
+  package var task: TaskHandle
+  package var digest: Digest128
+  package var type: String
+  package var byteCount: Int64
+  package var bytes: [UInt8]
+
+  package init(task: TaskHandle, digest: Digest128, type: String, byteCount: Int64, bytes: [UInt8]) {
+    self.task = task
+    self.digest = digest
+    self.type = type
+    self.byteCount = byteCount
+    self.bytes = bytes
+  }
 }
 
 /// A value that a client puts onto a worker.

@@ -25,8 +25,14 @@ package enum WorkerToScheduler: Equatable, Sendable {
   case retire
   /// An operation of a task on something shared; the request numbers are the worker's.
   case coordinate(request: UInt32, CoordinationRequest)
+  /// Nobody waits any more for an operation; as a client's.
+  case abandon(request: UInt32)
   /// It ends now.
   case goodbye
+  /// Bodies of these wait, and hold no thread: what they hold the worker up with is nothing until they go on.
+  case suspended([TaskRun])
+  /// They go on.
+  case resumed([TaskRun])
 }
 
 /// Who a worker is.
@@ -130,9 +136,12 @@ package struct TaskEnd: Equatable, Sendable {
   package var type: String
   /// The result itself when it is small.
   package var inline: [UInt8]?
+  /// Whether it was sent to workers that wait for it, as the scheduler had said.
+  package var isPushed: Bool
 
   package init(
-    task: TaskHandle, run: RunID, nanoseconds: Int64, byteCount: Int64, type: String, inline: [UInt8]? = nil
+    task: TaskHandle, run: RunID, nanoseconds: Int64, byteCount: Int64, type: String, inline: [UInt8]? = nil,
+    isPushed: Bool = false
   ) {
     self.task = task
     self.run = run
@@ -140,6 +149,7 @@ package struct TaskEnd: Equatable, Sendable {
     self.byteCount = byteCount
     self.type = type
     self.inline = inline
+    self.isPushed = isPushed
   }
 }
 
@@ -171,8 +181,25 @@ package enum SchedulerToWorker: Equatable, Sendable {
   case heartbeat
   /// The scheduler ends the session, and why.
   case goodbye(reason: String)
+  /// All that was said is over: the process is started anew by its supervisor, or drops all that it has and registers again.
+  case restart(reason: String)
   /// Data that clients have put here has these handles from now on, and is held until it is released.
   case named([NamedTask])
+  /// Send these results to other workers, which wait for them, when they are computed here and small.
+  case push([PushOrder])
+  /// Results that tasks of the worker wait for are there: what was said of them when those were assigned has come true.
+  case inputs([InputRef])
+}
+
+/// A result that another worker waits for.
+package struct PushOrder: Equatable, Sendable {
+  package var task: TaskHandle
+  package var to: PeerRef
+
+  package init(task: TaskHandle, to: PeerRef) {
+    self.task = task
+    self.to = to
+  }
 }
 
 /// An assignment.
@@ -197,6 +224,16 @@ package struct PeerRef: Equatable, Sendable {
   }
 }
 
+/// How a result that a task needs comes to its worker.
+package enum InputDelivery: UInt8, Sendable {
+  /// It is there: fetched from its holders, computed by the worker itself, or inline.
+  case fetched
+  /// Another worker computes it, and sends it if it is small. `inputs` follows in any case, or the task is cancelled.
+  case expected
+  /// Who has computed it has sent it. It comes once more in case it got lost.
+  case pushed
+}
+
 /// A result that a task needs, and who has it.
 package struct InputRef: Equatable, Sendable {
   package var task: TaskHandle
@@ -210,10 +247,11 @@ package struct InputRef: Equatable, Sendable {
   package var inline: [UInt8]?
   /// Its type, when it is inline.
   package var type: String
+  package var delivery: InputDelivery
 
   package init(
     task: TaskHandle, digest: Digest128, run: RunID = RunID(rawValue: 0), byteCount: Int64, holders: [PeerRef],
-    inline: [UInt8]? = nil, type: String = ""
+    inline: [UInt8]? = nil, type: String = "", delivery: InputDelivery = .fetched
   ) {
     self.task = task
     self.digest = digest
@@ -222,6 +260,7 @@ package struct InputRef: Equatable, Sendable {
     self.holders = holders
     self.inline = inline
     self.type = type
+    self.delivery = delivery
   }
 }
 

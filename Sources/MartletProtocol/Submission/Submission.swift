@@ -9,6 +9,8 @@ package struct Submission: Equatable, Sendable {
   package var graph: UInt32
   /// Whether nothing of this graph follows.
   package var isLast: Bool
+  /// Whether the client wants to hear how far the tasks are. Looked at in the first piece.
+  package var isWatched = false
   /// The functions that calls name.
   package var functions: [FunctionName] = []
   /// The types that constants and gathers name.
@@ -112,6 +114,7 @@ extension Submission: PortableValue {
   package func write(to writer: inout ByteWriter) {
     writer.write(graph)
     isLast.write(to: &writer)
+    isWatched.write(to: &writer)
     functions.write(to: &writer)
     types.write(to: &writer)
     labels.write(to: &writer)
@@ -127,6 +130,7 @@ extension Submission: PortableValue {
     let start = reader.offset
     graph = try reader.read()
     isLast = try Bool(from: &reader)
+    isWatched = try Bool(from: &reader)
     functions = try [FunctionName](from: &reader)
     types = try reader.readShortTexts()
     labels = try reader.readShortTexts()
@@ -165,6 +169,12 @@ extension Submission: PortableValue {
     for (place, layer) in layers.enumerated() {
       guard Int(layer.label) < labels.count, Int(layer.traits) <= traits.count, Int(layer.function) < functions.count
       else { return "layer \(place) has a label, traits or a function that are not there" }
+      let isAscending = zip(layer.wanted, layer.wanted.dropFirst()).allSatisfy { $0 < $1 }
+      guard
+        layer.wanted.isEmpty || (isAscending && !layer.isWanted && layer.wanted[layer.wanted.count - 1] < layer.count)
+      else {
+        return "layer \(place) of \(layer.count) blocks is wanted in part, but not by ascending numbers of its blocks"
+      }
     }
     if let index = wanted.first(where: { Int($0) >= tasks.count }) {
       return "task \(index) of \(tasks.count) is wanted"

@@ -36,12 +36,14 @@ extension Coordination {
     let part = Part(object: number, member: asker.member, request: asker.request, role: role)
     let place = freeParts.popLast() ?? UInt32(parts.count)
     if Int(place) == parts.count { parts.append(part) } else { parts[Int(place)] = part }
+    if !role.isLasting { waiting[asker] = place }
     setDeadline(of: place, after: duration)
     return place
   }
 
   /// Removes a part; the object's lists are the caller's business.
   mutating func remove(_ part: UInt32) {
+    if let asker = parts[Int(part)]?.asker, waiting[asker] == part { waiting[asker] = nil }
     if parts[Int(part)]?.deadline != .max { deadlineCount -= 1 }
     parts[Int(part)] = nil
     freeParts.append(part)
@@ -129,6 +131,7 @@ extension Coordination {
         return "\(object.name): somebody waits for what is there"
       }
     }
+    for (asker, part) in waiting where parts[Int(part)]?.asker != asker { return "a part that is over is found" }
     if held != bytes { return "\(held) bytes are held, \(bytes) were counted" }
     if parted != parts.count - freeParts.count { return "a part belongs to nothing" }
     if deadlineCount != parts.count(where: { $0 != nil && $0?.deadline != .max }) { return "deadlines are miscounted" }

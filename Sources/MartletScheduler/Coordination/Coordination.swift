@@ -26,7 +26,7 @@ struct Coordination: Sendable {
   }
 
   /// Who asked.
-  struct Asker {
+  struct Asker: Hashable, Sendable {
     let member: Member
     let request: UInt32
 
@@ -42,6 +42,8 @@ struct Coordination: Sendable {
   var freeObjects: [UInt32] = []
   var parts: [Part?] = []
   var freeParts: [UInt32] = []
+  /// Parts of those who wait, by what they have asked. Only looked up, never walked.
+  var waiting: [Asker: UInt32] = [:]
   /// Deadlines of parts; some are of parts that are no more.
   var timers = Heap<Int64>()
   /// Parts that have a deadline.
@@ -56,7 +58,7 @@ struct Coordination: Sendable {
   init(limits: Limits = Limits()) { self.limits = limits }
 
   /// Whether nothing is shared.
-  var isEmpty: Bool { numbers.isEmpty && parts.count == freeParts.count && bytes == 0 }
+  var isEmpty: Bool { numbers.isEmpty && parts.count == freeParts.count && waiting.isEmpty && bytes == 0 }
 
   /// Carries an operation out, now or when it can be.
   mutating func handle(
@@ -84,6 +86,12 @@ struct Coordination: Sendable {
     case .listen(_, let isListening): listen(isListening, number, asker, &outcomes)
     }
     forgetIfIdle(number)
+  }
+
+  /// Somebody waits no longer: his time is over. Nothing happens where he was answered before.
+  mutating func abandon(_ asker: Asker, at now: Timestamp, _ outcomes: inout [Outcome]) {
+    pass(to: now, &outcomes)
+    if let part = waiting[asker] { end(part, .timedOut, &outcomes) }
   }
 
   /// A member is gone: nothing is held for him, or by him.

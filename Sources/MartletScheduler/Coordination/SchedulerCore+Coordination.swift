@@ -17,10 +17,24 @@ extension SchedulerCore {
     tell(outcomes, &actions)
   }
 
+  /// Nobody waits for an operation any more.
+  mutating func abandonCoordination(of member: Member, request: UInt32, _ actions: inout [SchedulerAction]) {
+    var outcomes: [Coordination.Outcome] = []
+    coordination.abandon(Coordination.Asker(member: member, request: request), at: now, &outcomes)
+    tell(outcomes, &actions)
+  }
+
   /// A member is gone.
   mutating func leaveCoordination(_ member: Member, _ actions: inout [SchedulerAction]) {
     var outcomes: [Coordination.Outcome] = []
     coordination.lose(member, at: now, &outcomes)
+    tell(outcomes, &actions)
+  }
+
+  /// All tasks are forgotten: none is shared any more.
+  mutating func dropSharedTasks(_ actions: inout [SchedulerAction]) {
+    var outcomes: [Coordination.Outcome] = []
+    coordination.dropTasks(&outcomes)
     tell(outcomes, &actions)
   }
 
@@ -36,8 +50,13 @@ extension SchedulerCore {
       switch outcome.member {
       case .client(let client):
         // Who gets a task wants its result, as if he had asked for it.
-        if case .value(.task(let task)) = outcome.reply { want(task, for: client) }
-        actions.append(.tellClient(client, .coordinated(request: outcome.request, outcome.reply)))
+        if case .value(.task(let task)) = outcome.reply, let slot = slot(of: task) {
+          let named = NamedTask(task: task, digest: tasks[Int(slot)].digest)
+          actions.append(.tellClient(client, .named(request: outcome.request, tasks: [named])))
+          want(task, for: client)
+        } else {
+          actions.append(.tellClient(client, .coordinated(request: outcome.request, outcome.reply)))
+        }
       case .worker(let worker):
         actions.append(.tellWorker(worker, .coordinated(request: outcome.request, outcome.reply)))
       }

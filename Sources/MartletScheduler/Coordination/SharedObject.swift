@@ -55,6 +55,7 @@ struct Part: Sendable {
   /// The request that he is answered by.
   let request: UInt32
   let role: Role
+  var asker: Coordination.Asker { Coordination.Asker(member: member, request: request) }
   /// When it is over; `Int64.max`: never.
   var deadline = Int64.max
 }

@@ -1,17 +1,28 @@
 import MartletBytes
-import MartletProtocol
+package import MartletProtocol
 
 extension SchedulerCore {
+  /// A number for a client that is about to connect: one of a client that has gone and left nothing, else a new one.
+  package mutating func takeClientNumber() -> ClientID {
+    if let old = freeClients.popLast() { return old }
+    addClient()
+    return ClientID(rawValue: UInt32(clients.count - 1))
+  }
+
+  private mutating func addClient() {
+    clients.append(ClientRecord(isAlive: false, lastHeard: now, servedNanoseconds: 0))
+    queues.append(ReadyQueue())
+    finishedForClients.append([])
+  }
+
   mutating func connect(_ client: ClientID) {
-    while clients.count <= Int(client.rawValue) {
-      // A newcomer starts level with who was served least, not with a claim on all the past.
-      let least = clients.filter(\.isAlive).map(\.servedNanoseconds).min() ?? 0
-      clients.append(ClientRecord(isAlive: false, lastHeard: now, servedNanoseconds: least))
-      queues.append(ReadyQueue())
-      finishedForClients.append([])
-    }
-    clients[Int(client.rawValue)].isAlive = true
-    clients[Int(client.rawValue)].lastHeard = now
+    // A newcomer starts level with who was served least, not with a claim on all the past.
+    let least = clients.filter(\.isAlive).map(\.servedNanoseconds).min() ?? 0
+    while clients.count <= Int(client.rawValue) { addClient() }
+    var record = ClientRecord(isAlive: true, lastHeard: now, servedNanoseconds: least)
+    // Tasks of a client before it that others want have the numbers of its graphs.
+    record.graphs = clients[Int(client.rawValue)].graphs
+    clients[Int(client.rawValue)] = record
   }
 
   mutating func hear(_ client: ClientID, _ message: ClientToScheduler, _ actions: inout [SchedulerAction]) {
@@ -33,6 +44,7 @@ extension SchedulerCore {
     case .subscribe(let request, let name): subscribe(name, client, request, &actions)
     case .coordinate(let request, let operation):
       coordinate(operation, of: .client(client), request: request, &actions)
+    case .abandon(let request): abandonCoordination(of: .client(client), request: request, &actions)
     case .want(let request, let digests): want(digests, by: client, request, &actions)
     case .missing(let handles, let address):
       guard let worker = workers.indices.first(where: { loads[$0].isAlive && workers[$0].address == address }) else {
@@ -45,7 +57,11 @@ extension SchedulerCore {
     case .replicate(let request, let handles, let count): replicate(handles, copies: count, client, request, &actions)
     case .rebalance(let request, let handles): rebalance(handles, client, request, &actions)
     case .runOnWorkers(let request, let call): runOnWorkers(call, client, request, &actions)
+    case .retireWorkers(let request, let names): retire(names, client, request, &actions)
+    case .restart(let request, let name, let timeout): restart(name, timeout: timeout, client, request, &actions)
     case .heartbeat: actions.append(.tellClient(client, .heartbeat))
+    case .inside: clients[Int(client.rawValue)].isInside = true
+    case .weight(let weight): clients[Int(client.rawValue)].weight = Int64(max(1, weight))
     case .goodbye:
       lose(client, &actions)
       dropWants(of: client)
@@ -64,11 +80,17 @@ extension SchedulerCore {
     let open = openGraphs.filter { $0.client == client }
     openGraphs.removeAll { $0.client == client }
     for graph in open { unpin(graph) }
-    if settings.clientGraceNanoseconds > 0, wants.count(ofRight: client.rawValue) > 0 {
-      clients[Int(client.rawValue)].leavesAt = now + settings.clientGraceNanoseconds
+    watches.removeAll(of: client)
+    restarts.askers.removeAll { $0.client == client }
+    // The tasks of a worker that has died run again elsewhere, and will want the same.
+    let grace =
+      clients[Int(client.rawValue)].isInside ? settings.insideGraceNanoseconds : settings.clientGraceNanoseconds
+    if grace > 0, wants.count(ofRight: client.rawValue) > 0 {
+      clients[Int(client.rawValue)].leavesAt = now + grace
       leavingClients.append(client)
     } else {
       dropWants(of: client)
+      leftClients.append(client)
     }
   }
 
@@ -88,6 +110,7 @@ extension SchedulerCore {
     let left = leavingClients.filter { clients[Int($0.rawValue)].leavesAt <= now }
     leavingClients.removeAll { clients[Int($0.rawValue)].leavesAt <= now }
     for client in left { dropWants(of: client) }
+    leftClients += left
   }
 
   /// A client wants results by key: those that are known are named, and what is there of them is told.
@@ -185,13 +208,13 @@ extension SchedulerCore {
         inline: inlines[tasks[Int(slot)].inline], holders: addresses(of: slot)))
   }
 
-  /// Where a result lies: at most four addresses.
-  func addresses(of slot: UInt32) -> [String] {
+  /// Where a result lies: at most four addresses, unless `limit` says otherwise.
+  func addresses(of slot: UInt32, limit: Int = 4) -> [String] {
     var pair = tasks[Int(slot)].firstHolder
     if pair == Relation.none { return [] }
     if holders.nextOfLeft(pair) == Relation.none { return workers[Int(holders.right(pair))].addresses }
     var found: [String] = []
-    while pair != Relation.none, found.count < 4 {
+    while pair != Relation.none, found.count < limit {
       found.append(workers[Int(holders.right(pair))].address)
       pair = holders.nextOfLeft(pair)
     }
@@ -204,7 +227,7 @@ extension SchedulerCore {
     switch question {
     case .whoHas(let handles):
       let held = handles.compactMap { handle in
-        slot(of: handle).map { HeldResult(task: handle, holders: addresses(of: $0)) }
+        slot(of: handle).map { HeldResult(task: handle, holders: addresses(of: $0, limit: .max)) }
       }
       actions.append(.tellClient(client, .holders(held)))
       actions.append(.tellClient(client, .answer(request: request, text: "")))

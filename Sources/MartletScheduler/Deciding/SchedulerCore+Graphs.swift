@@ -12,8 +12,9 @@ extension SchedulerCore {
       clients[Int(client.rawValue)].graphs &+= 1
       openGraphs.append(
         OpenGraph(
-          client: client, graph: piece.graph, wanted: [], tasks: [], number: clients[Int(client.rawValue)].graphs,
+          client: client, graph: piece.graph, wanted: [], tasks: [], number: graphNumber(of: client),
           order: 0))
+      if piece.isWatched { watches.begin(client, piece.graph, number: openGraphs[place].number) }
     }
     if openGraphs[place].isRefused {
       if piece.isLast { openGraphs.remove(at: place) }
@@ -26,6 +27,7 @@ extension SchedulerCore {
       openGraphs[place].isRefused = true
       if piece.isLast { openGraphs.remove(at: place) }
       unpin(open)
+      watches.close(client, number: open.number)
       actions.append(.tellClient(client, .refused(graph: piece.graph, failure)))
       return
     }
@@ -36,6 +38,7 @@ extension SchedulerCore {
     see(to: open.wanted, for: client)
     // What no wanted task needs was sent for nothing.
     unpin(open)
+    watches.close(client, number: open.number)
   }
 
   /// Lets go of the tasks of a graph that is complete, refused or abandoned.
@@ -58,6 +61,8 @@ extension SchedulerCore {
     }
     var slots: [UInt32] = []
     slots.reserveCapacity(piece.tasks.count)
+    tasks.reserve(piece.tasks.count - freeSlots.count)
+    dependencies.reserve(piece.tasks.reduce(0) { $0 + $1.dependencies.count })
     var inputs: [UInt32] = []
     for submitted in piece.tasks {
       inputs.removeAll(keepingCapacity: true)
@@ -105,7 +110,7 @@ extension SchedulerCore {
       let kind = TaskKind(label: labelNumbers[Int(submitted.label)], traits: number, work: work)
       let slot = insert(
         submitted.digest, kind, KeptBytes(data), owner: openGraphs[open].client, graph: openGraphs[open].number,
-        order: openGraphs[open].order)
+        order: order(behind: inputs, in: open))
       dependencies.add(slot, inputs, orderOnlyCount: Int(submitted.orderOnlyCount), &tasks)
       openGraphs[open].order += 1
       pin(slot, open)
@@ -120,6 +125,16 @@ extension SchedulerCore {
       if let failure { return failure }
     }
     return nil
+  }
+
+  /// Orders a new graph among the others: those of tasks before those of programs, because somebody who has begun waits for
+  /// them, and the youngest of those first, because the others wait for it in the end; of programs the oldest first.
+  private mutating func graphNumber(of client: ClientID) -> UInt32 {
+    guard clients[Int(client.rawValue)].isInside else {
+      return 0x80_0000 | clients[Int(client.rawValue)].graphs & 0x7f_ffff
+    }
+    insideGraphs &+= 1
+    return 0x7f_ffff - (insideGraphs & 0x7f_ffff)
   }
 
   mutating func pin(_ slot: UInt32, _ open: Int) {
@@ -147,10 +162,11 @@ extension SchedulerCore {
     record.arguments = data
     record.owner = owner.rawValue
     record.retriesLeft = traits[Int(kind.traits)].retries
-    // The user's wish, then earlier graphs, then the order inside of the graph.
+    // The user's wish, then the graph, then the order inside of the graph.
     let wish = UInt64(Int64(Int16.max) - Int64(traits[Int(kind.traits)].priority))
     record.priority = wish &<< 48 | UInt64(graph & 0xff_ffff) &<< 24 | min(order, 0xff_ffff)
     tasks[Int(slot)] = record
+    if !watches.isEmpty { watches.add(record) }
     table.insert(slot) { tasks[Int($0)].digest }
     return slot
   }
@@ -185,6 +201,9 @@ extension SchedulerCore {
     }
     if tasks[Int(slot)].hasInline || tasks[Int(slot)].firstHolder != Relation.none {
       enterMemory(slot, bytes: value.byteCount, type: type, .client)
+    } else {
+      // The worker that has it is gone: it is lost, and who wants it is told so.
+      request(slot, .client)
     }
     types.leave(type)
   }

@@ -43,8 +43,51 @@ extension SchedulerCore {
   mutating func concludeLateInquests() {
     while let inquest = inquests.first, inquest.deadline <= now {
       inquests.removeFirst()
+      workers[Int(inquest.worker.rawValue)].blamed = inquest.suspects
+      workers[Int(inquest.worker.rawValue)].blame = inquest.death
       finish(inquest, inquest.death, guilty: inquest.suspects)
     }
+  }
+
+  /// Remembers who is blamed for the loss of a worker, in case it comes back.
+  mutating func note(_ suspects: [UInt32], for worker: Int, _ death: WorkerDeath) {
+    workers[worker].blamed = suspects.map {
+      TaskRun(task: handle(of: $0), run: RunID(rawValue: tasks[Int($0)].run))
+    }
+    workers[worker].blame = death
+  }
+
+  /// A worker comes back whose connection was lost, or is not known to be: its process lives, so nobody has killed it. It is
+  /// known by its name and address, and that it had a session with this scheduler.
+  mutating func acquit(_ registration: WorkerRegistration, _ actions: inout [SchedulerAction]) {
+    guard
+      let number = workers.indices.last(where: {
+        workers[$0].address == registration.address && workers[$0].name == registration.name
+      })
+    else { return }
+    let worker = WorkerID(rawValue: UInt32(number))
+    if loads[number].isAlive {
+      let death = WorkerDeath(worker: registration.name, host: registration.host, cause: "it has another connection")
+      lose(worker, death, started: [], &actions)
+      actions.append(.closeWorker(worker))
+      return
+    }
+    if let place = inquests.firstIndex(where: { $0.worker == worker }) {
+      let inquest = inquests.remove(at: place)
+      finish(inquest, inquest.death, guilty: [])
+    }
+    guard let blame = workers[number].blame else { return }
+    for run in workers[number].blamed {
+      guard let slot = slot(of: run.task), let place = deathsByTask[slot]?.firstIndex(of: blame) else { continue }
+      deathsByTask[slot]?.remove(at: place)
+      if tasks[Int(slot)].deaths > 0 { tasks[Int(slot)].deaths -= 1 }
+      guard tasks[Int(slot)].deaths == 0 else { continue }
+      deathsByTask[slot] = nil
+      // Where it runs already, its worker is kept for it alone until it has ended.
+      if tasks[Int(slot)].state != .processing { tasks[Int(slot)].isSuspect = false }
+    }
+    workers[number].blamed = []
+    workers[number].blame = nil
   }
 
   private mutating func finish(_ inquest: Inquest, _ death: WorkerDeath, guilty: [TaskRun]) {

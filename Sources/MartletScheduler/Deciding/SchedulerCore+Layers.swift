@@ -14,7 +14,7 @@ extension SchedulerCore {
     }
     // Before anything is made: a short record can name more blocks than there is memory for.
     guard taskCount + Int(layer.count) <= settings.taskLimit,
-      dependencies.count + layer.dependencyCount <= settings.dependencyLimit
+      layer.dependencyCount <= settings.dependencyLimit - dependencies.count
     else {
       return refusal(
         .cannotRun, layer.digest,
@@ -33,6 +33,8 @@ extension SchedulerCore {
     defer { prefixes.leave(prefix) }
     let kind = TaskKind(label: label, traits: number, work: .block(function: function, prefix: prefix))
     var inputs: [UInt32] = []
+    var nextWanted = 0
+    beginLayer(in: open)
     for block in 0..<layer.count {
       inputs.removeAll(keepingCapacity: true)
       var sharedPlace = 0
@@ -52,6 +54,15 @@ extension SchedulerCore {
             guard let slot = slot(of: key) else { return unknown(key) }
             inputs.append(slot)
           }
+        case .strided(let family, let strides):
+          guard let members = strides.inputs(of: block) else {
+            return refusal(.cannotRun, layer.digest, "block \(block) needs a block outside of its layer")
+          }
+          for member in members {
+            let key = family.member(member)
+            guard let slot = slot(of: key) else { return unknown(key) }
+            inputs.append(slot)
+          }
         }
       }
       let digest = layer.digest.member(UInt64(block))
@@ -63,12 +74,11 @@ extension SchedulerCore {
       } else {
         slot = insert(
           digest, kind, data, owner: openGraphs[open].client, graph: openGraphs[open].number,
-          order: openGraphs[open].order)
+          order: takeOrder(of: block, layer, inputs, in: open))
         dependencies.add(slot, inputs, orderOnlyCount: 0, &tasks)
-        openGraphs[open].order += 1
       }
       pin(slot, open)
-      if layer.isWanted { openGraphs[open].wanted.append(slot) }
+      if layer.wants(block, &nextWanted) { openGraphs[open].wanted.append(slot) }
     }
     return nil
   }

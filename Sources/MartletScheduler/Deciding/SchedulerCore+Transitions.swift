@@ -15,6 +15,10 @@ extension SchedulerCore {
     stateCounts[Int(from.rawValue)] -= 1
     stateCounts[Int(state.rawValue)] += 1
     transitionCount += 1
+    if !watches.isEmpty {
+      let label = kinds[tasks[Int(slot)].kind].label
+      watches.note(tasks[Int(slot)], label, labels[label], from, state, cause)
+    }
     story.note(
       Story.Entry(
         digest: tasks[Int(slot)].digest, time: now, from: from, to: state, cause: cause,
@@ -88,12 +92,14 @@ extension SchedulerCore {
     tasks[Int(slot)].resultBytes = bytes
     if let type {
       types.use(type)
+      leaveType(slot)
       tasks[Int(slot)].resultType = type
     }
     var edge = tasks[Int(slot)].firstDependent
     while edge != Dependencies.none {
       let dependent = dependencies[edge].dependent
       edge = dependencies[edge].nextDependent
+      if tasks[Int(dependent)].isAhead { noteInput(slot, of: dependent) }
       guard tasks[Int(dependent)].state == .waiting else { continue }
       tasks[Int(dependent)].unmet -= 1
       if tasks[Int(dependent)].unmet == 0 { becomingReady.append(dependent) }
@@ -150,7 +156,6 @@ extension SchedulerCore {
   mutating func drop(_ slot: UInt32, _ cause: Story.Cause) {
     removeHolders(of: slot)
     dropInline(slot)
-    leaveType(slot)
     move(slot, to: .released, cause)
     forgetIfUnknown(slot)
   }
@@ -185,10 +190,12 @@ extension SchedulerCore {
     }
     table.remove(record.digest) { tasks[Int($0)].digest }
     forgetCopies(of: slot)
+    leaveType(slot)
     leaveKind(record.kind)
     record.arguments.forget()
     if record.state == .failed { failures[slot] = nil }
     if record.deaths > 0 { deathsByTask[slot] = nil }
+    if !watches.isEmpty { watches.forget(record) }
     tasks[Int(slot)].isUsed = false
     tasks[Int(slot)].arguments = .none
     stateCounts[Int(record.state.rawValue)] -= 1
@@ -199,7 +206,8 @@ extension SchedulerCore {
 
   /// The last copy of a result is gone.
   mutating func loseResult(_ slot: UInt32) {
-    leaveType(slot)
+    // While it counts as there: below, it is counted as missing.
+    takeBackAhead(of: slot)
     move(slot, to: .released, .inputLost)
     var edge = tasks[Int(slot)].firstDependent
     while edge != Dependencies.none {
@@ -228,7 +236,7 @@ extension SchedulerCore {
       switch tasks[Int(slot)].state {
       case .waiting, .ready, .noWorker: break
       // Who has reported the failure knows that it has ended; who computes what is cancelled does not.
-      case .processing: unassign(slot, tellWorker: cause == .cancelled)
+      case .processing: unassign(slot, tellWorker: cause == .cancelled || slot != first)
       case .released, .memory, .failed: continue
       }
       tasks[Int(slot)].isDelayed = false
@@ -237,7 +245,8 @@ extension SchedulerCore {
       for client in wants.rights(from: tasks[Int(slot)].firstWant) {
         failedForClients.append((ClientID(rawValue: client), handle(of: slot), failure))
       }
-      for dependent in dependents(of: slot) where tasks[Int(dependent)].state == .waiting {
+      for dependent in dependents(of: slot)
+      where tasks[Int(dependent)].state == .waiting || tasks[Int(dependent)].isAhead {
         stack.append(dependent)
       }
       leaveInputs(slot)
@@ -248,7 +257,8 @@ extension SchedulerCore {
     }
   }
 
-  /// A result is no longer in memory.
+  /// The type of a result is remembered until the task is forgotten: when a result was lost or dropped, a copy that was on its
+  /// way may still come, and is taken if it is needed; the worker that has it does not say of what type it is.
   private mutating func leaveType(_ slot: UInt32) {
     let type = tasks[Int(slot)].resultType
     tasks[Int(slot)].resultType = Names.none

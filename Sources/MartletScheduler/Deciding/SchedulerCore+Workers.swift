@@ -12,6 +12,7 @@ extension SchedulerCore {
     }
     // Before the new worker is given anything of what is decided by it.
     if let death = registration.lastDeath { conclude(death, &actions) }
+    if registration.epoch == settings.epoch { acquit(registration, &actions) }
     var known: [Bool] = []
     for function in registration.functions {
       let number = self.function(numbered: function)  // kept for as long as the scheduler lives: they are few
@@ -48,6 +49,8 @@ extension SchedulerCore {
       .log("\(worker) (\(registration.name), \(registration.address)) has come: \(registration.threads) threads"))
     // What could not have as many copies as it should.
     if !copies.isEmpty { for slot in copies.wanted.keys.sorted() { lookAtCopies(of: slot) } }
+    noteReturn(of: registration)
+    tendRestarts(&actions)
     let waiting = unplaceable
     unplaceable = []
     for slot in waiting where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .noWorker {
@@ -86,7 +89,11 @@ extension SchedulerCore {
       actions.append(.tellWorker(worker, .heartbeat))
       watch(number, &actions)
     case .finished(let ends):
-      for end in ends { finish(end, on: worker) }
+      for place in ends.indices {
+        foresee(ends, at: place)
+        finish(ends[place], on: worker)
+      }
+      if loads[number].isRetiring { workers[number].evacuatesAt = now }
     case .failed(let handle, let run, let failure): attemptFailed(handle, run, failure, on: worker)
     case .fetched(let handles):
       for handle in handles {
@@ -103,13 +110,12 @@ extension SchedulerCore {
     case .paused(let isPaused):
       loads[number].isPaused = isPaused
       classify(number)
-    case .retire:
-      loads[number].isRetiring = true
-      classify(number)
-      evacuate(number, &actions)
-      retireIfEmpty(number, &actions)
+    case .retire: beginToRetire(number, &actions)
     case .coordinate(let request, let operation):
       coordinate(operation, of: .worker(worker), request: request, &actions)
+    case .abandon(let request): abandonCoordination(of: .worker(worker), request: request, &actions)
+    case .suspended(let runs): changeLoads(runs, areSuspended: true, on: worker)
+    case .resumed(let runs): changeLoads(runs, areSuspended: false, on: worker)
     case .goodbye:
       lose(
         worker, WorkerDeath(worker: workers[number].name, host: workers[number].host, cause: "it left"), started: [],
@@ -130,17 +136,20 @@ extension SchedulerCore {
     }
     unassign(slot, tellWorker: false)
     statistics.note(label(of: slot), nanoseconds: end.nanoseconds, bytes: end.byteCount)
-    clients[Int(tasks[Int(slot)].owner)].servedNanoseconds &+= end.nanoseconds
+    let owner = Int(tasks[Int(slot)].owner)
+    clients[owner].servedNanoseconds &+= end.nanoseconds / clients[owner].weight
     tasks[Int(slot)].isSuspect = false
     holders.add(slot, worker.rawValue, first: &tasks[Int(slot)].firstHolder)
     loads[Int(worker.rawValue)].heldBytes += end.byteCount
     if let bytes = end.inline, bytes.count <= WireLimits.inlineResultBytes { keepInline(slot, bytes) }
     let type = types.use(end.type)
+    isPushed = end.isPushed
     enterMemory(slot, bytes: end.byteCount, type: type, .finished)
+    isPushed = false
     types.leave(type)
   }
 
-  private func isCurrent(_ slot: UInt32, _ run: RunID, _ worker: WorkerID) -> Bool {
+  func isCurrent(_ slot: UInt32, _ run: RunID, _ worker: WorkerID) -> Bool {
     tasks[Int(slot)].state == .processing && tasks[Int(slot)].run == run.rawValue
       && tasks[Int(slot)].worker == worker.rawValue
   }
@@ -155,7 +164,9 @@ extension SchedulerCore {
       tasks[Int(slot)].retriesLeft -= 1
       let policy = traits(of: slot)
       move(slot, to: .waiting, .failed)
+      takeBackAhead(of: slot)
       // Inputs may have been lost while it ran.
+      if failOfInput(slot) { return }
       tasks[Int(slot)].unmet = unmetInputs(of: slot)
       let delay = Int64(
         min(
@@ -204,13 +215,27 @@ extension SchedulerCore {
   private mutating func missing(
     _ handle: TaskHandle, from holder: WorkerID, _ run: RunID, on worker: WorkerID, _ actions: inout [SchedulerAction]
   ) {
-    guard let slot = slot(of: handle) else { return }
+    guard let slot = slot(of: handle), isNeeded(slot), tasks[Int(slot)].state != .failed else {
+      // A copy that it was told to fetch, and that was released before anybody could give it: else it would ask for ever.
+      tellRelease(Int(worker.rawValue), handle)
+      if let slot = slot(of: handle), tasks[Int(slot)].state == .failed { takeBackDependents(of: slot, from: worker) }
+      return
+    }
     // What an older run gave is lost already; what is there now was not looked for.
     if Int(holder.rawValue) < workers.count, run.rawValue == tasks[Int(slot)].run {
       notFound(slot, at: holder.rawValue)
     }
     guard let still = self.slot(of: handle), tasks[Int(still)].state == .memory else { return }
     tellHolders(still, to: worker.rawValue, &actions)
+  }
+
+  /// An input that a worker does not have has failed: what it should compute with it fails too.
+  private mutating func takeBackDependents(of slot: UInt32, from worker: WorkerID) {
+    for dependent in dependents(of: slot)
+    where tasks[Int(dependent)].state == .processing && tasks[Int(dependent)].worker == worker.rawValue {
+      unassign(dependent, tellWorker: true)
+      requeue(dependent, .inputLost)
+    }
   }
 
   /// Somebody did not get a result where it should be.
@@ -239,128 +264,6 @@ extension SchedulerCore {
     }
     lostRuns += 1
     loseResult(slot)
-  }
-
-  // MARK: Ends of workers
-
-  mutating func lose(
-    _ worker: WorkerID, _ death: WorkerDeath, started: [TaskHandle]?, awaitsReport: Bool = false,
-    _ actions: inout [SchedulerAction]
-  ) {
-    let number = Int(worker.rawValue)
-    guard number < workers.count, loads[number].isAlive else { return }
-    loads[number].isAlive = false
-    livingWorkerCount -= 1
-    classify(number)
-    outboxes[number] = WorkerOutbox()
-    leaveCoordination(.worker(worker), &actions)
-    actions.append(.log("\(worker) (\(workers[number].name), \(workers[number].address)) is gone: \(death.cause)"))
-    let unfinished = Array(assignments.tasks(of: worker.rawValue).reversed())
-    let blamed = suspects(unfinished, started, threads: loads[number].threads)
-    // First all its tasks wait, then its results are lost: so every count of missing inputs is exact.
-    for slot in unfinished {
-      unassign(slot, tellWorker: false)
-      lostRuns += 1
-      move(slot, to: .waiting, .workerLost)
-      tasks[Int(slot)].unmet = 0
-    }
-    while case let pair = holders.first(ofRight: worker.rawValue), pair != Relation.none {
-      removeHolder(holders.left(pair), worker.rawValue)
-    }
-    if awaitsReport, started == nil, workers[number].isSupervised, !blamed.isEmpty {
-      openInquest(worker, death, blamed)
-    } else {
-      for slot in blamed where tasks[Int(slot)].isUsed && tasks[Int(slot)].state.isActive {
-        blame(slot, death)
-      }
-    }
-    for slot in unfinished where tasks[Int(slot)].isUsed && tasks[Int(slot)].state == .waiting {
-      if tasks[Int(slot)].isBound {
-        failBound(slot, "its worker is gone: \(death.cause)")
-        continue
-      }
-      tasks[Int(slot)].unmet = missingInputs(of: slot)
-      if tasks[Int(slot)].unmet == 0 { makeReady(slot, .workerLost) }
-    }
-    for peer in workers.indices where loads[peer].isAlive {
-      actions.append(.tellWorker(WorkerID(rawValue: UInt32(peer)), .peerLost(worker)))
-    }
-  }
-
-  /// Inputs of a task that are not in memory; those that nobody computes are requested.
-  private mutating func missingInputs(of slot: UInt32) -> UInt32 {
-    var missing: UInt32 = 0
-    for input in inputs(of: slot) where tasks[Int(input)].state != .memory {
-      missing += 1
-      if tasks[Int(input)].state == .released { request(input, .inputLost) }
-    }
-    // A signal or a small constant may be there again at once.
-    return missing == 0 ? 0 : unmetInputs(of: slot)
-  }
-
-  /// Who may have ended the worker: what its supervisor saw running, or else as many as it has threads, the first ones.
-  private func suspects(_ unfinished: [UInt32], _ started: [TaskHandle]?, threads: Int) -> [UInt32] {
-    if let started { return started.compactMap { slot(of: $0) }.filter { unfinished.contains($0) } }
-    let ordered = unfinished.sorted {
-      (tasks[Int($0)].priority, $0) < (tasks[Int($1)].priority, $1)
-    }
-    return Array(ordered.prefix(threads))
-  }
-
-  mutating func blame(_ slot: UInt32, _ death: WorkerDeath) {
-    tasks[Int(slot)].deaths += 1
-    // Where it runs already, it is not alone.
-    if tasks[Int(slot)].state != .processing { tasks[Int(slot)].isSuspect = true }
-    deathsByTask[slot, default: []].append(death)
-    guard Int(tasks[Int(slot)].deaths) > settings.allowedFailures else { return }
-    let deaths = deathsByTask[slot] ?? []
-    fail(
-      slot,
-      FailureRecord(
-        .killedWorkers, key: tasks[Int(slot)].digest, label: labelText(of: slot),
-        message: "\(deaths.count) workers died while they ran it, the last one (\(death.worker)) of: \(death.cause)",
-        attempts: UInt32(tasks[Int(slot)].attempts), deaths: deaths), .workerLost)
-  }
-
-  // MARK: Retiring
-
-  /// Copies what only this worker holds to others.
-  private mutating func evacuate(_ number: Int, _ actions: inout [SchedulerAction]) {
-    let others = workers.indices.filter { loads[$0].isOpen }
-    guard !others.isEmpty else {
-      actions.append(.log("worker \(number) wants to retire, but no other worker can take its results"))
-      return
-    }
-    for slot in holders.lefts(of: UInt32(number))
-    where hasOneHolder(slot) && !tasks[Int(slot)].hasInline {
-      let target = others.min {
-        (loads[$0].heldBytes + incoming(to: $0), $0) < (loads[$1].heldBytes + incoming(to: $1), $1)
-      }
-      list(target ?? others[0])
-      outboxes[target ?? others[0]].fetch.append(
-        InputRef(
-          task: handle(of: slot), digest: tasks[Int(slot)].digest, run: RunID(rawValue: tasks[Int(slot)].run),
-          byteCount: tasks[Int(slot)].resultBytes,
-          holders: peers(of: slot)))
-    }
-  }
-
-  private func incoming(to worker: Int) -> Int64 { outboxes[worker].fetch.reduce(0) { $0 + $1.byteCount } }
-
-  /// Lets a retiring worker go when nothing depends on it any more.
-  mutating func retireIfEmpty(_: Int, _ actions: inout [SchedulerAction]) {
-    for number in workers.indices where loads[number].isAlive && loads[number].isRetiring {
-      guard loads[number].processing == 0 else { continue }
-      let hasSole = holders.lefts(of: UInt32(number)).contains {
-        hasOneHolder($0) && !tasks[Int($0)].hasInline
-      }
-      if hasSole { continue }
-      let worker = WorkerID(rawValue: UInt32(number))
-      actions.append(.tellWorker(worker, .retired))
-      lose(
-        worker, WorkerDeath(worker: workers[number].name, host: workers[number].host, cause: "it retired"), started: [],
-        &actions)
-    }
   }
 
   func peers(of slot: UInt32) -> [PeerRef] {

@@ -2,6 +2,16 @@ import MartletProtocol
 
 /// What was given to workers and has not ended: a record each, in a list of the worker's.
 struct Assignments: ~Copyable {
+  /// What a task takes of its worker.
+  enum Load: UInt8, BitwiseCopyable {
+    /// A thread of those that compute.
+    case computing
+    /// A thread of its own.
+    case blocking
+    /// No thread: its body waits.
+    case suspended
+  }
+
   /// A task on a worker.
   struct Assignment: BitwiseCopyable {
     let task: UInt32
@@ -12,6 +22,7 @@ struct Assignments: ~Copyable {
     var bytes: Int64
     /// When it was given.
     var since: Timestamp
+    fileprivate(set) var load: Load
   }
 
   /// No assignment.
@@ -22,10 +33,16 @@ struct Assignments: ~Copyable {
   /// By worker: the newest.
   private var firsts = Table<UInt32>()
   private(set) var count = 0
+  /// Those whose bodies wait.
+  private(set) var suspendedCount = 0
 
   subscript(place: UInt32) -> Assignment {
     @inline(__always) get { records[Int(place)] }
   }
+
+  /// Asks for the memory of an assignment that is looked at soon.
+  @inline(__always)
+  func foresee(_ place: UInt32) { records.foresee(Int(place)) }
 
   /// The newest of a worker's, or `none`.
   func first(of worker: UInt32) -> UInt32 {
@@ -37,12 +54,13 @@ struct Assignments: ~Copyable {
 
   /// Notes a task that a worker is given; its place is kept in the task's record.
   mutating func add(
-    _ task: UInt32, to worker: UInt32, nanoseconds: Int64, bytes: Int64, since: Timestamp
+    _ task: UInt32, to worker: UInt32, nanoseconds: Int64, bytes: Int64, since: Timestamp, load: Load
   ) -> UInt32 {
     while firsts.count <= Int(worker) { firsts.append(Assignments.none) }
     let next = firsts[Int(worker)]
     let new = Assignment(
-      task: task, next: next, previous: Assignments.none, nanoseconds: nanoseconds, bytes: bytes, since: since)
+      task: task, next: next, previous: Assignments.none, nanoseconds: nanoseconds, bytes: bytes, since: since,
+      load: load)
     let place: UInt32
     if free == Assignments.none {
       place = UInt32(records.count)
@@ -58,8 +76,15 @@ struct Assignments: ~Copyable {
     return place
   }
 
+  /// Its body waits from now on, or goes on.
+  mutating func change(_ place: UInt32, to load: Load) {
+    suspendedCount += (load == .suspended ? 1 : 0) - (records[Int(place)].load == .suspended ? 1 : 0)
+    records[Int(place)].load = load
+  }
+
   mutating func remove(_ place: UInt32, of worker: UInt32) {
     let old = records[Int(place)]
+    if old.load == .suspended { suspendedCount -= 1 }
     if old.previous == Assignments.none {
       firsts[Int(worker)] = old.next
     } else {

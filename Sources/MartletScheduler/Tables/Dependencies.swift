@@ -30,6 +30,13 @@ struct Dependencies: ~Copyable {
     @inline(__always) get { edges[Int(edge)] }
   }
 
+  /// Asks for the memory of an edge that is looked at soon.
+  @inline(__always)
+  func foresee(_ edge: UInt32) { if edge != Dependencies.none { edges.foresee(Int(edge)) } }
+
+  /// Makes room for many edges that come at once.
+  mutating func reserve(_ more: Int) { edges.reserve(more - (edges.count - count)) }
+
   /// Adds the edges of a new task; the last `orderOnlyCount` inputs are those that it only comes after.
   mutating func add(_ dependent: UInt32, _ inputs: [UInt32], orderOnlyCount: Int, _ tasks: inout Table<TaskRecord>) {
     var last = Dependencies.none

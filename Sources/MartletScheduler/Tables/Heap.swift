@@ -6,6 +6,9 @@ struct Heap<Key: Comparable & Sendable>: Sendable {
   var isEmpty: Bool { entries.isEmpty }
   var first: (key: Key, number: UInt32)? { entries.first }
 
+  /// An entry that is among the next that are taken; the place is one of its tree.
+  func entry(at place: Int) -> UInt32? { place < entries.count ? entries[place].number : nil }
+
   mutating func push(_ key: Key, _ number: UInt32) {
     entries.append((key, number))
     var place = entries.count - 1

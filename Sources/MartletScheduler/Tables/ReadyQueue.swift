@@ -12,6 +12,21 @@ struct ReadyQueue: Sendable {
   var count: Int { run.count - head + heap.count }
   var isEmpty: Bool { head == run.count && heap.isEmpty }
 
+  /// Tasks that are taken soon, as far as can be said without sorting: the one that is taken next or one of the next two, one of
+  /// the next few, and ones of later. `turn` is another number each time, so that all have their turn.
+  func upcoming(_ turn: Int) -> (next: UInt32?, soon: UInt32?, later: UInt32?, last: UInt32?) {
+    if head < run.count, heap.first.map({ run[head] < $0 }) ?? true {
+      func entry(_ distance: Int) -> UInt32? {
+        head + distance < run.count ? run[head + distance].number : nil
+      }
+      return (entry(1), entry(3), entry(5), entry(8))
+    }
+    return (
+      heap.entry(at: turn & 1), heap.entry(at: 1 + turn & 1), heap.entry(at: 3 + turn & 3),
+      heap.entry(at: 7 + turn & 7)
+    )
+  }
+
   mutating func push(_ key: UInt64, _ number: UInt32) {
     if head < run.count, run[run.count - 1] > (key, number) { return heap.push(key, number) }
     run.append((key, number))

@@ -27,6 +27,10 @@ struct Relation: ~Copyable {
   /// The number of pairs.
   private(set) var count = 0
 
+  /// Asks for the memory of a pair that is looked at soon.
+  @inline(__always)
+  func foresee(_ pair: UInt32) { if pair != Relation.none { pairs.foresee(Int(pair)) } }
+
   /// How many pairs `right` has.
   func count(ofRight right: UInt32) -> Int { Int(right) < rights.count ? Int(rights[Int(right)].count) : 0 }
 

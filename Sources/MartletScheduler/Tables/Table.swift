@@ -1,4 +1,5 @@
 import Glibc
+import MartletBytes
 
 /// Flat records by dense numbers.
 ///
@@ -30,11 +31,27 @@ struct Table<Element: BitwiseCopyable>: ~Copyable, @unchecked Sendable {
 
   var indices: Range<Int> { 0..<count }
 
+  /// Asks for the memory of a record that is looked at soon; an index outside of the table does no harm.
+  @inline(__always)
+  func foresee(_ index: Int) {
+    let start = UnsafeRawPointer(base) + index &* MemoryLayout<Element>.stride
+    prefetch(start)
+    // A record that crosses a border of two lines, or is longer than one.
+    if MemoryLayout<Element>.stride > 1 { prefetch(start + (MemoryLayout<Element>.stride - 1)) }
+  }
+
   @inline(__always)
   mutating func append(_ element: Element) {
     if count == capacity { grow() }
     (base + count).initialize(to: element)
     count += 1
+  }
+
+  /// Makes room for many records that come at once: for so many, and not for more. For few there will be room anyway.
+  mutating func reserve(_ more: Int) {
+    guard count + more > capacity, more > capacity / 16 else { return }
+    capacity = count + more
+    base = Table.resized(base, to: capacity)
   }
 
   private mutating func grow() {

@@ -11,7 +11,7 @@ package enum TaskState: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case ready
   /// Its inputs are there; no worker may run it, or none is there.
   case noWorker
-  /// Given to a worker, which may have begun.
+  /// Given to a worker, which may have begun; perhaps ahead of inputs that the same worker computes.
   case processing
   /// Its result is there, on at least one worker or here.
   case memory
@@ -76,6 +76,8 @@ struct TaskRecord: BitwiseCopyable {
   /// Workers that died of it.
   var deaths: UInt8 = 0
   private var flags: UInt8 = 0
+  /// It was given to its worker before its inputs were there: workers compute all that was missing then.
+  var isAhead = false
   // The rest.
   var retriesLeft: UInt16 = 0
   /// An index into the scheduler's kinds.

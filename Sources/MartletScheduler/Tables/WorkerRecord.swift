@@ -13,6 +13,8 @@ package struct WorkerLoad: Sendable, BitwiseCopyable {
   /// Tasks of unknown duration that it is given at most.
   let fewTasks: Int32
   private var processingCount: Int32 = 0
+  private var blockingCount: Int32 = 0
+  private var suspendedCount: Int32 = 0
   /// Whether it may still be given something.
   package var isAlive = true
   package var isPaused = false
@@ -21,6 +23,8 @@ package struct WorkerLoad: Sendable, BitwiseCopyable {
   package var isIsolated = false
   /// It is among those that are told something at the next flush.
   var isListed = false
+  /// Whether tasks wait to be given to it ahead.
+  var isAwaited = false
 
   init(threads: Int, memoryLimit: Int64, fewTasks: Int) {
     self.memoryLimit = memoryLimit
@@ -30,10 +34,22 @@ package struct WorkerLoad: Sendable, BitwiseCopyable {
 
   package var threads: Int { Int(threadCount) }
 
-  /// Tasks that were given to it and not ended.
+  /// Tasks that were given to it for its threads and not ended; those that wait are not among them.
   package var processing: Int {
     get { Int(processingCount) }
     set { processingCount = Int32(truncatingIfNeeded: newValue) }
+  }
+
+  /// Tasks that were given to it and have threads of their own.
+  package var blocking: Int {
+    get { Int(blockingCount) }
+    set { blockingCount = Int32(truncatingIfNeeded: newValue) }
+  }
+
+  /// Tasks that it has begun and whose bodies wait.
+  package var suspended: Int {
+    get { Int(suspendedCount) }
+    set { suspendedCount = Int32(truncatingIfNeeded: newValue) }
   }
 
   /// Whether it has fewer tasks than it is given in any case.
@@ -48,9 +64,16 @@ package struct WorkerRecord: Sendable {
   package let name: String
   package let address: String
   package let host: String
-  /// What it has of each resource, and what is occupied.
   /// A supervisor will tell what it died of.
   package var isSupervised = false
+  /// Runs that are blamed for its loss, because they may have been under way, and what it seemed to have died of.
+  var blamed: [TaskRun] = []
+  var blame: WorkerDeath?
+  /// When it is looked again, as it retires, whether its results are elsewhere.
+  var evacuatesAt = Timestamp(nanoseconds: 0)
+  /// Tasks that may be given to it ahead of their inputs when it has less in hand. They may have gone another way meanwhile.
+  var awaiting: [UInt32] = []
+  /// What it has of each resource, and what is occupied.
   package let resources: [ResourceAmount]
   package var occupied: [Int64]
   /// By the scheduler's number of a function: whether it can run it.
@@ -69,6 +92,8 @@ package struct WorkerRecord: Sendable {
   package var isRetiring: Bool { load.isRetiring }
   package var isIsolated: Bool { load.isIsolated }
   package var processing: Int { load.processing }
+  package var blocking: Int { load.blocking }
+  package var suspended: Int { load.suspended }
   package var occupancyNanoseconds: Int64 { load.occupancyNanoseconds }
   package var heldBytes: Int64 { load.heldBytes }
   package var expectedBytes: Int64 { load.expectedBytes }
@@ -82,6 +107,10 @@ package struct ClientRecord: Sendable {
   package var leavesAt = Timestamp(nanoseconds: 0)
   /// The processor time that its tasks have used, divided by its weight: who has used least is served first.
   package var servedNanoseconds: Int64
+  /// Its share beside others'.
+  package var weight: Int64 = 1
+  /// It speaks for tasks of a worker.
+  package var isInside = false
   /// How many graphs it has sent: earlier ones run first.
   package var graphs: UInt32 = 0
 }

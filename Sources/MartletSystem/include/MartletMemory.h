@@ -14,4 +14,8 @@ void martlet_keep_freed_memory(void);
 /// Returns freed memory that the C library keeps to the system. Takes time with the size of the heap.
 void martlet_return_freed_memory(void);
 
+/// Says that all of new memory will be used soon: where it is large the system may give it in large pages, which takes a
+/// fraction of the time. Nothing happens to what lies there.
+void martlet_expect_use(const void *memory, size_t count);
+
 #endif

@@ -64,6 +64,11 @@ int martlet_bind(int descriptor, const struct sockaddr_storage *address, socklen
 int martlet_local_address(int descriptor, struct sockaddr_storage *address, socklen_t *length);
 int martlet_remote_address(int descriptor, struct sockaddr_storage *address, socklen_t *length);
 
+/// The user of the process at the other end of a connected AF_UNIX socket, as it was when that connected or began to listen.
+int64_t martlet_peer_user(int descriptor);
+/// The number of that process.
+int64_t martlet_peer_process(int descriptor);
+
 /// The error that waits in the socket, as a positive errno, and clears it; 0 for none.
 int martlet_take_socket_error(int descriptor);
 
@@ -85,6 +90,15 @@ ssize_t martlet_receive_vector(int descriptor, struct iovec *parts, int count);
 
 /// Sends at most `count` bytes of `file` from `offset`. May raise SIGPIPE: call it where that is blocked.
 ssize_t martlet_send_file(int descriptor, int file, int64_t offset, size_t count);
+
+/// Copies from the memory of another process, `remote`, to this one's, `local`: the bytes of one list to those of the other, in
+/// their order. Returns how many bytes were copied, which are fewer where memory is not there, or a negative errno: -EPERM where
+/// the system does not allow it.
+ssize_t martlet_read_process(int64_t process, const struct iovec *local, int local_count, const struct iovec *remote,
+                             int remote_count);
+
+/// Whether the other end of a connected socket has closed it or ended its output, as of now.
+int martlet_has_hung_up(int descriptor);
 
 /// Starts a detached thread that runs `body(argument)`; signals from outside are blocked in it.
 int martlet_start_thread(const char *name, void (*body)(void *), void *argument);

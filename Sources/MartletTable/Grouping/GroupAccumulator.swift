@@ -11,7 +11,9 @@ package final class GroupAccumulator {
   let table: GroupTable?
   /// The one group there is without keys.
   let single: RowStore?
-  let nullCounts: NullCounts
+  let nullCounts: SideCounts
+  /// How often the sums of ints went over.
+  let turns: SideCounts
   private var collections: [ValueCollection]
   /// Collected values of absorbed partials, a list a collection; used instead of `collections` in a merge.
   private var absorbed: [[CollectedValues.Source]]
@@ -23,7 +25,8 @@ package final class GroupAccumulator {
 
   let scratch = LookupScratch()
   private let ids: UnsafeMutablePointer<UInt32>
-  private let groups: UnsafeMutablePointer<UInt32>
+  /// Of the records at hand.
+  let groups: UnsafeMutablePointer<UInt32>
   private let states: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let sizes: UnsafeMutablePointer<Int>
 
@@ -54,7 +57,8 @@ package final class GroupAccumulator {
     } else {
       single = nil
     }
-    nullCounts = NullCounts(argumentCount: spec.argumentTypes.count)
+    nullCounts = SideCounts(width: spec.argumentTypes.count)
+    turns = SideCounts(width: layout.sumCount)
     collections = layout.collections.map { kind in
       let argument =
         switch kind {
@@ -85,7 +89,7 @@ package final class GroupAccumulator {
 
   /// Bytes that this accumulator holds by now; cheap enough to be asked for every batch.
   package var residentBytes: Int {
-    var bytes = nullCounts.residentBytes + texts.residentBytes + retainedBytes
+    var bytes = nullCounts.residentBytes + turns.residentBytes + texts.residentBytes + retainedBytes
     for dictionary in dictionaries { bytes += dictionary.residentBytes }
     if let table { bytes += table.residentBytes }
     for collection in collections { bytes += collection.residentBytes }
@@ -216,20 +220,14 @@ package final class GroupAccumulator {
       }
       for index in 0..<step { groupMap[start + index] = groups[index] }
       let states = locate(groups, count: step)
-      layout.merge(from: sources, into: states, count: step, ordinalShifts: shifts)
+      let turns = turns
+      layout.merge(from: sources, into: states, count: step, ordinalShifts: shifts) { pair, sum, turn in
+        turns.reserve(rows.count)[Int(groups[pair]) * turns.width + sum] &+= turn
+      }
       start += step
     }
-    if !part.nullCounts.isEmpty {
-      let argumentCount = layout.storages.count
-      let counts = nullCounts.reserve(rows.count)
-      let partCounts = part.nullCounts.view
-      for group in 0..<part.groupCount {
-        for argument in 0..<argumentCount {
-          counts[Int(groupMap[group]) * argumentCount + argument] += partCounts.count(
-            group: group, argument: argument)
-        }
-      }
-    }
+    nullCounts.add(part.nullCounts, groupMap, groupCount: rows.count)
+    turns.add(part.turns, groupMap, groupCount: rows.count)
     for (index, values) in part.collections.enumerated() {
       let ids = values.dictionary.map { absorbedDictionaries[index]!.absorb($0, scratch) }
       absorbed[index].append(.init(values: values, groups: keyCount == 0 ? nil : groupMap, ids: ids))

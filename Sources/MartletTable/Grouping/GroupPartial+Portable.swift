@@ -43,12 +43,10 @@ extension GroupPartial: PortableValue {
       }
       writer.write(texts.bytes)
     }
-    writer.write(byte: nullCounts.isEmpty ? 0 : 1)
-    if !nullCounts.isEmpty { writer.write(numbers: nullCounts.reserved(groupCount), count: groupCount * argumentCount) }
+    nullCounts.write(groupCount, to: &writer)
+    turns.write(groupCount, to: &writer)
     for values in collections { values.write(to: &writer) }
   }
-
-  private var argumentCount: Int { layout.storages.count }
 
   /// Reads what `write(to:)` wrote.
   package convenience init(from reader: inout ByteReader) throws(ByteError) {
@@ -74,8 +72,10 @@ extension GroupPartial: PortableValue {
     let states = GroupStates(layout, dictionaries, recordCount: recordCount)
     let texts = TextStore()
     try states.read(groupCount, into: rows, texts, from: &reader)
-    let nullCounts = NullCounts(argumentCount: layout.storages.count)
-    if try Bool(from: &reader) { try states.readNulls(nullCounts, of: rows, from: &reader) }
+    let nullCounts = SideCounts(width: layout.storages.count)
+    try states.read(nullCounts, least: 0, of: rows, from: &reader)
+    let turns = SideCounts(width: layout.sumCount)
+    try states.read(turns, least: -1, of: rows, from: &reader)
     var collections: [CollectedValues] = []
     for kind in layout.collections {
       switch kind {
@@ -90,8 +90,8 @@ extension GroupPartial: PortableValue {
       }
     }
     self.init(
-      layout: layout, dictionaries: dictionaries, rows: rows, nullCounts: nullCounts, collections: collections,
-      texts: texts, recordCount: recordCount)
+      layout: layout, dictionaries: dictionaries, rows: rows, nullCounts: nullCounts, turns: turns,
+      collections: collections, texts: texts, recordCount: recordCount)
   }
 }
 
@@ -178,21 +178,24 @@ private struct GroupStates {
     try reader.require(place == byteCount, at: start, "texts of no group")
   }
 
-  /// Reads how many records were null: never more than a group has.
-  func readNulls(_ counts: NullCounts, of rows: RowStore, from reader: inout ByteReader) throws(ByteError) {
+  /// Reads counts, if there are any: a group has none greater than the number of its records, nor less than `least` times that.
+  func read(
+    _ counts: SideCounts, least: Int64, of rows: RowStore, from reader: inout ByteReader
+  ) throws(ByteError) {
+    guard try Bool(from: &reader) else { return }
     let start = reader.offset
-    let argumentCount = layout.storages.count
-    let nulls = try [Int64](raw: &reader, count: rows.count * argumentCount)
+    let width = counts.width
+    let read = try [Int64](raw: &reader, count: rows.count * width)
     var isRight = true
     for group in 0..<rows.count {
       let records = (rows.view.address(group) + stateOffset).load(as: Int64.self)
-      for argument in 0..<argumentCount {
-        let count = nulls[group * argumentCount + argument]
-        if count < 0 || count > records { isRight = false }
+      for index in 0..<width {
+        let count = read[group * width + index]
+        if count < least * records || count > records { isRight = false }
       }
     }
-    try reader.require(isRight, at: start, "more nulls than records")
-    counts.reserve(rows.count).update(from: nulls, count: nulls.count)
+    try reader.require(isRight, at: start, "more of a group's records than there are")
+    counts.reserve(rows.count).update(from: read, count: read.count)
   }
 }
 
@@ -210,7 +213,10 @@ extension StateLayout {
   }
 }
 
-extension NullCounts {
-  /// The counts of so many groups, which exist.
-  func reserved(_ groupCount: Int) -> UnsafePointer<Int64> { UnsafePointer(reserve(groupCount)) }
+extension SideCounts {
+  /// Writes the counts of so many groups, if there are any.
+  fileprivate func write(_ groupCount: Int, to writer: inout ByteWriter) {
+    writer.write(byte: isEmpty ? 0 : 1)
+    if !isEmpty { writer.write(numbers: UnsafePointer(reserve(groupCount)), count: groupCount * width) }
+  }
 }

@@ -7,7 +7,9 @@ package final class GroupPartial: @unchecked Sendable {
   let keyCount: Int
   let dictionaries: [TextDictionary]
   let rows: RowStore
-  let nullCounts: NullCounts
+  let nullCounts: SideCounts
+  /// How often the sums of ints went over.
+  let turns: SideCounts
   let collections: [CollectedValues]
   let texts: TextStore
   let retained: [AnyObject]
@@ -23,6 +25,7 @@ package final class GroupPartial: @unchecked Sendable {
     dictionaries = source.dictionaries
     rows = source.rows
     nullCounts = source.nullCounts
+    turns = source.turns
     self.collections = collections
     texts = source.texts
     self.retained = retained
@@ -35,20 +38,22 @@ package final class GroupPartial: @unchecked Sendable {
 
   /// Groups that were written down. What their rows point to lies in `texts`.
   init(
-    layout: StateLayout, dictionaries: [TextDictionary], rows: RowStore, nullCounts: NullCounts,
-    collections: [CollectedValues], texts: TextStore, recordCount: Int
+    layout: StateLayout, dictionaries: [TextDictionary], rows: RowStore, nullCounts: SideCounts,
+    turns: SideCounts, collections: [CollectedValues], texts: TextStore, recordCount: Int
   ) {
     self.layout = layout
     keyCount = layout.spec.keyCount
     self.dictionaries = dictionaries
     self.rows = rows
     self.nullCounts = nullCounts
+    self.turns = turns
     self.collections = collections
     self.texts = texts
     retained = []
     retainedBytes = 0
     self.recordCount = recordCount
-    var bytes = nullCounts.residentBytes + texts.residentBytes + (keyCount > 1 ? rows.residentBytes : 0)
+    var bytes =
+      nullCounts.residentBytes + turns.residentBytes + texts.residentBytes + (keyCount > 1 ? rows.residentBytes : 0)
     for dictionary in dictionaries { bytes += dictionary.residentBytes }
     for values in collections { bytes += values.residentBytes }
     residentBytes = bytes

@@ -129,12 +129,18 @@ package struct GroupSpec: Hashable, Sendable {
 package struct GroupTuning: Sendable {
   /// Slots of an empty hash table as a power of two.
   package var slotBits = 6
+  /// The first table of a `DecimalIndex` as a power of two.
+  package var decimalBits = 12
+  /// After so many cells it is decided again whether such a table is worth it.
+  package var decimalWindow = 1 << 16
   /// The largest table, as a power of two, that maps the ids of several keys to a group directly.
   package var directBits = 20
   /// And-ed to every hash: a weak hash makes every probe collide.
   package var hashMask: UInt32 = .max
   /// How many groups of several keys it takes to decide that looking them up is not worth it.
   package var repeatedGroups = 1 << 17
+  /// With how many groups of one key column it is asked whether they need ranks.
+  package var directKeys = 1 << 12
   /// Counted values are compacted once this many wait.
   package var pendingValues = 1 << 18
   /// The largest n of `top` that is kept in the group's row; a larger one sorts all values at the end.

@@ -19,7 +19,7 @@ package final class FileSource: ByteSource {
   /// - Throws: `.unreadable` when it is missing, is no regular file, or may not be read.
   package init(path: String, name: String? = nil) throws(TableError) {
     self.name = name ?? path
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+    let file = open(path.systemName, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
     guard file >= 0 else { throw .cannotOpen(path, errno) }
     var status = stat()
     guard fstat(file, &status) == 0 else {
@@ -63,7 +63,7 @@ package final class FileSource: ByteSource {
 /// The path without links, from the root on: what other processes of the machine, and machines with the same files, find it
 /// under.
 private func absolutePath(of path: String) -> String {
-  guard let resolved = realpath(path, nil) else { return path }
+  guard let resolved = realpath(path.systemName, nil) else { return path }
   defer { free(resolved) }
-  return String(cString: resolved)
+  return FileName.text(resolved)
 }

@@ -16,8 +16,8 @@ package func openSource(path: String) throws(TableError) -> any ByteSource {
     guard status.st_mode & S_IFMT != S_IFDIR else { throw .isDirectory(path) }
     return PipeSource(descriptor: 0)
   }
-  if stat(path, &status) == 0, [S_IFIFO, S_IFCHR, S_IFSOCK].contains(status.st_mode & S_IFMT) {
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+  if stat(path.systemName, &status) == 0, [S_IFIFO, S_IFCHR, S_IFSOCK].contains(status.st_mode & S_IFMT) {
+    let file = open(path.systemName, O_RDONLY | O_CLOEXEC | O_NOCTTY)
     guard file >= 0 else { throw .cannotOpen(path, errno) }
     return PipeSource(descriptor: file, name: path, closesDescriptor: true)
   }

@@ -1,3 +1,5 @@
+import MartletSystem
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -6,7 +8,8 @@
 ///
 /// Bytes are fetched when somebody asks for them, never ahead: a consumer that stops early leaves an endless pipe
 /// where it is. What was fetched is kept, so that it can be read again from any offset: the first `memoryBytes` in
-/// memory, the rest in a temporary file that has no name any more and vanishes with the process.
+/// memory, the rest in a temporary file that has no name any more and vanishes with the process. What is released goes before
+/// that, where the file system can free a part of a file.
 package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex guards all that changes
   package let name: String
   private let descriptor: Int32
@@ -15,11 +18,12 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
   private let spoolDirectory: String
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   /// Pieces of `pieceBytes` each, `memoryBytes` in all.
-  private var pieces: [UnsafeMutableRawPointer] = []
+  private var pieces: [UnsafeMutableRawPointer?] = []
   private let chunk: UnsafeMutableRawBufferPointer
   private var spool: Int32 = -1
   private var fetched = 0
   private var isAtEnd = false
+  private var forgotten = ReleasedBytes()
 
   private static let pieceBytes = 1 << 18
 
@@ -41,7 +45,7 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
   }
 
   deinit {
-    for piece in pieces { piece.deallocate() }
+    for piece in pieces { piece?.deallocate() }
     chunk.deallocate()
     if spool >= 0 { close(spool) }
     if closesDescriptor { close(descriptor) }
@@ -61,17 +65,59 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
     defer { pthread_mutex_unlock(mutex) }
     while offset >= fetched && !isAtEnd { try fetch() }
     guard offset < fetched else { return 0 }
+    guard offset >= forgotten.count else { throw .cannotRead(name, ESTALE) }
+    return try readKept(at: offset, into: buffer)
+  }
+
+  /// Bytes that were fetched, at least one; called with the mutex held.
+  private func readKept(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TableError) -> Int {
     let wanted = min(buffer.count, fetched - offset)
     if offset < memoryBytes {
       let start = offset % Self.pieceBytes
       let count = min(wanted, Self.pieceBytes - start)
-      buffer.baseAddress!.copyMemory(from: pieces[offset / Self.pieceBytes] + start, byteCount: count)
+      buffer.baseAddress!.copyMemory(from: pieces[offset / Self.pieceBytes]! + start, byteCount: count)
       return count
     }
     var got: Int
     repeat { got = pread(spool, buffer.baseAddress!, wanted, offset - memoryBytes) } while got < 0 && errno == EINTR
     guard got > 0 else { throw .cannotRead(name, got < 0 ? errno : EIO) }
     return got
+  }
+
+  package var released: ReleasedBytes {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return forgotten
+  }
+
+  package func release(before offset: Int) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    guard offset > forgotten.count, offset <= fetched else { return }
+    var passed = forgotten
+    while passed.count < offset {
+      let room = UnsafeMutableRawBufferPointer(rebasing: chunk[..<min(chunk.count, offset - passed.count)])
+      // What cannot be read is kept: whoever wants it will be told.
+      guard let got = try? readKept(at: passed.count, into: room) else { return }
+      let bytes = room.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      passed.lineEnds += martlet_csv_line_ends(bytes, got, &passed.afterReturn)
+      passed.count += got
+    }
+    for piece in pieces.indices.prefix(passed.count / Self.pieceBytes) {
+      pieces[piece]?.deallocate()
+      pieces[piece] = nil
+    }
+    if spool >= 0, passed.count > memoryBytes {
+      // A file system that cannot do it keeps the bytes until the end.
+      _ = martlet_free_start(spool, Int64(passed.count - memoryBytes))
+    }
+    forgotten = passed
+  }
+
+  /// Bytes of disk that the temporary file takes; zero while there is none.
+  var spooledBytes: Int {
+    var status = stat()
+    return spool >= 0 && fstat(spool, &status) == 0 ? Int(status.st_blocks) * 512 : 0
   }
 
   /// Reads the next piece of the pipe and keeps it; called with the mutex held.
@@ -81,7 +127,7 @@ package final class PipeSource: ByteSource, @unchecked Sendable {  // the mutex 
       if start == 0 && pieces.count * Self.pieceBytes == fetched {
         pieces.append(.allocate(byteCount: Self.pieceBytes, alignment: 64))
       }
-      fetched += try readPipe(pieces[fetched / Self.pieceBytes] + start, Self.pieceBytes - start)
+      fetched += try readPipe(pieces[fetched / Self.pieceBytes]! + start, Self.pieceBytes - start)
       return
     }
     let count = try readPipe(chunk.baseAddress!, chunk.count)

@@ -94,12 +94,13 @@ extension Frame {
   /// - Parameters:
   ///   - types: What the columns are, where that differs from what they hold (numbers kept as their texts).
   ///   - width: For `table`: the characters that fit on a line; nil for as many as are needed.
+  ///   - wraps: For `table`: whether columns that find no room go below the others instead of being left out.
   package func write(
-    _ format: OutputFormat, types: [ColumnType]? = nil, width: Int? = nil, to buffer: ByteBuffer
+    _ format: OutputFormat, types: [ColumnType]? = nil, width: Int? = nil, wraps: Bool = false, to buffer: ByteBuffer
   ) {
     let types = types ?? columns.map(\.type)
     if format == .table {
-      TableWriter(self, types: types, width: width).write(to: buffer)
+      TableWriter(self, types: types, width: width, wraps: wraps).write(to: buffer)
       return
     }
     let writer = RowWriter(format: format, names: names, types: types)

@@ -2,16 +2,19 @@
 ///
 /// Numbers stand to the right. Widths are those of a terminal (an East Asian character takes two cells, a combining one
 /// none). With a `width`, long cells are cut with `…`, and columns that find no room at all are left out; the last line
-/// says how many.
+/// says how many. A frame that `wraps` keeps all its columns instead: as many as find room, then the next ones below, each
+/// block with the first column beside it.
 struct TableWriter {
   private let frame: Frame
   private let types: [ColumnType]
   private let width: Int?
+  private let wraps: Bool
   /// Texts and doubles are not cut to less than this.
   private static let leastWidth = 6
   private static let gap = 2
 
-  init(_ frame: Frame, types: [ColumnType], width: Int?) {
+  init(_ frame: Frame, types: [ColumnType], width: Int?, wraps: Bool = false) {
+    self.wraps = wraps
     self.frame = frame
     self.types = types
     self.width = width.map { max($0, 20) }
@@ -26,6 +29,10 @@ struct TableWriter {
     let titles = frame.names.map(Self.printable)
     var widths = (0..<columnCount).map { index in
       max(DisplayWidth.of(titles[index]), cells[index].lazy.map(DisplayWidth.of).max() ?? 0, 1)
+    }
+    if wraps, let width, widths.reduce(0, +) + (columnCount - 1) * Self.gap > width {
+      appendBlocks(titles, cells, &widths, width, to: buffer)
+      return
     }
     let leasts = (0..<columnCount).map { index in
       // Half a number is a wrong number: whole ones and dates are shown in full, whatever becomes of their titles.
@@ -42,6 +49,34 @@ struct TableWriter {
     var note = "(\(frame.rowCount) row\(frame.rowCount == 1 ? "" : "s")"
     if shownCount < columnCount { note += ", \(shownCount) of \(columnCount) columns shown" }
     buffer.append(note + ")\n")
+  }
+
+  /// Writes all columns in blocks that find room side by side, each led by the first column.
+  private func appendBlocks(
+    _ titles: [String], _ cells: [[String]], _ widths: inout [Int], _ width: Int, to buffer: ByteBuffer
+  ) {
+    // One long name or text must not take a block of its own.
+    widths[0] = min(widths[0], max(Self.leastWidth, width / 4))
+    for index in widths.indices.dropFirst() {
+      let most = types[index].isNumeric ? width - widths[0] - Self.gap : width / 3
+      widths[index] = min(widths[index], max(most, Self.leastWidth))
+    }
+    var next = 1
+    while next < widths.count {
+      if next > 1 { buffer.append("\n") }
+      var block = [0, next]
+      var used = widths[0] + Self.gap + widths[next]
+      next += 1
+      while next < widths.count, used + Self.gap + widths[next] <= width {
+        used += Self.gap + widths[next]
+        block.append(next)
+        next += 1
+      }
+      appendLine(block.map { titles[$0] }, of: block, widths, to: buffer)
+      appendLine(block.map { String(repeating: "─", count: widths[$0]) }, of: block, widths, to: buffer)
+      for row in 0..<frame.rowCount { appendLine(block.map { cells[$0][row] }, of: block, widths, to: buffer) }
+    }
+    buffer.append("(\(frame.rowCount) row\(frame.rowCount == 1 ? "" : "s"))\n")
   }
 
   /// Makes the columns narrow enough, the widest first, none narrower than its least; returns how many find room.
@@ -73,14 +108,23 @@ struct TableWriter {
   }
 
   private func appendLine(_ texts: [String], _ widths: [Int], _ shownCount: Int, to buffer: ByteBuffer) {
+    let shown = Array(0..<shownCount)
+    let mark = shownCount < texts.count ? String(repeating: " ", count: Self.gap) + "…" : ""
+    appendLine(Array(texts[..<shownCount]), of: shown, widths, mark: mark, to: buffer)
+  }
+
+  /// Writes the texts of some columns.
+  private func appendLine(
+    _ texts: [String], of columns: [Int], _ widths: [Int], mark: String = "", to buffer: ByteBuffer
+  ) {
     var line = ""
-    for index in 0..<shownCount {
-      if index > 0 { line += String(repeating: " ", count: Self.gap) }
-      let text = DisplayWidth.cut(texts[index], to: widths[index])
-      let padding = String(repeating: " ", count: widths[index] - DisplayWidth.of(text))
-      line += types[index].isNumeric ? padding + text : text + padding
+    for (text, column) in zip(texts, columns) {
+      if column != columns[0] { line += String(repeating: " ", count: Self.gap) }
+      let text = DisplayWidth.cut(text, to: widths[column])
+      let padding = String(repeating: " ", count: widths[column] - DisplayWidth.of(text))
+      line += types[column].isNumeric ? padding + text : text + padding
     }
-    if shownCount < texts.count { line += String(repeating: " ", count: Self.gap) + "…" }
+    line += mark
     while line.last == " " { line.removeLast() }
     buffer.append(line + "\n")
   }

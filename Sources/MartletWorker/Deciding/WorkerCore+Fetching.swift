@@ -308,6 +308,7 @@ extension WorkerCore {
     guard let number = peerNumbers[peer] else { return }
     let place = Int(number)
     peers[place].link = .none
+    peers[place].pushes = []
     peers[place].failures += 1
     peers[place].retryAt = now + backoff(peers[place].failures)
     if peers[place].failures >= settings.connectionAttempts {
@@ -327,6 +328,7 @@ extension WorkerCore {
     if peers[Int(number)].link != .none {
       // Otherwise late answers and a new request could meet.
       peers[Int(number)].link = .none
+      peers[Int(number)].pushes = []
       actions.append(.disconnectPeer(peer))
     }
     for slot in lost where tasks[Int(slot)].isUsed && tasks[Int(slot)].holders.contains(number) {

@@ -21,12 +21,20 @@ extension WorkerCore {
       actions.append(
         .log(
           "pausing: \(claimedBytes) bytes of results, \(residentBytes) of the process, limit \(settings.memoryLimit)"))
-      tell(.paused(true), &actions)
     } else if isPaused, most <= share(settings.resumeShare) {
       isPaused = false
       actions.append(.log("going on: \(claimedBytes) bytes of results, \(residentBytes) of the process"))
-      tell(.paused(false), &actions)
     }
+    tellPause(&actions)
+  }
+
+  /// Tells the scheduler whether it may give work. When nothing is left to do here but to wait for others, it may although there
+  /// is no room: what they wait for may have to be done here, and one at a time is begun.
+  mutating func tellPause(_ actions: inout [WorkerAction]) {
+    let takesNothing = isPaused && (suspended == 0 || computing + blocking > 0 || readyCount > 0)
+    guard isRegistered, takesNothing != isToldPaused else { return }
+    isToldPaused = takesNothing
+    tell(.paused(takesNothing), &actions)
   }
 
   // MARK: Reading back

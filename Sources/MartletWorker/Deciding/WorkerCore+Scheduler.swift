@@ -18,7 +18,9 @@ extension WorkerCore {
     case .coordinated(let request, let reply):
       actions.append(.deliver(request: request, reply))
       return
-    case .compute, .cancel, .release, .fetch, .steal, .holders, .peerLost, .retired, .heartbeat, .named: break
+    case .restart(let reason): return restart(reason, &actions)
+    case .compute, .cancel, .release, .fetch, .steal, .holders, .peerLost, .retired, .heartbeat, .named, .push, .inputs:
+      break
     }
     guard isRegistered else { return }
     switch message {
@@ -33,13 +35,18 @@ extension WorkerCore {
     case .steal(let handle, let run): steal(handle, run, &actions)
     case .holders(let handle, let holders, let run):
       guard let slot = slots[handle], tasks[Int(slot)].data == .absent, tasks[Int(slot)].isWanted else { break }
+      tasks[Int(slot)].isExpected = false
       addHolders(slot, holders, run)
       locate(slot, &actions)
+    case .push(let orders):
+      for order in orders { notePush(order, &actions) }
+    case .inputs(let inputs):
+      for input in inputs { hasCome(input, &actions) }
     case .named(let names):
       for name in names { named(name, &actions) }
     case .peerLost(let peer): if let number = peerNumbers[peer] { giveUp(number, &actions) }
     case .retired: actions.append(.stop(reason: "all results are held elsewhere"))
-    case .heartbeat, .welcome, .refused, .goodbye, .coordinated: break
+    case .heartbeat, .welcome, .refused, .goodbye, .coordinated, .restart: break
     }
   }
 
@@ -50,6 +57,7 @@ extension WorkerCore {
     _ worker: WorkerID, _ epoch: UInt64, _ heartbeat: Int64, _ keep: [Holding], _ actions: inout [WorkerAction]
   ) {
     guard !isRegistered else { return }
+    if epoch != self.epoch { forgetPeers(&actions) }
     self.worker = worker
     self.epoch = epoch
     isRegistered = true
@@ -74,8 +82,18 @@ extension WorkerCore {
       slots[holding.task] = slot
     }
     settleAll(&actions)
-    if isPaused { tell(.paused(true), &actions) }
+    tellPause(&actions)
     if isRetiring { tell(.retire, &actions) }
+  }
+
+  /// Another scheduler counts the workers anew: what was known under their old numbers means others now.
+  private mutating func forgetPeers(_ actions: inout [WorkerAction]) {
+    for number in peers.indices where peers[number].isUsed {
+      for slot in tasks.indices where tasks[slot].isUsed && tasks[slot].data != .fetching {
+        removeHolder(UInt32(slot), UInt32(number))
+      }
+      if peers[number].isUsed { giveUp(UInt32(number), &actions) }
+    }
   }
 
   /// The connection is gone: what has not begun is given out by the scheduler again, what runs goes on, results stay.
@@ -84,6 +102,8 @@ extension WorkerCore {
     isConnected = false
     isRegistered = false
     outbox = Outbox()
+    isToldPaused = false
+    forgetToldSuspensions()
     while let slot = queued.last { unassign(slot, &actions) }
     for execution in executions where execution.isUsed && execution.slot != TaskRecord.none {
       tasks[Int(execution.slot)].phase = .unassigned
@@ -92,7 +112,7 @@ extension WorkerCore {
     settleAll(&actions)
   }
 
-  private mutating func settleAll(_ actions: inout [WorkerAction]) {
+  mutating func settleAll(_ actions: inout [WorkerAction]) {
     for slot in tasks.indices where tasks[slot].isUsed { settle(UInt32(slot), &actions) }
   }
 
@@ -134,6 +154,9 @@ extension WorkerCore {
       if tasks[Int(slot)].data == .fetching { addHolders(slot, input.holders, input.run) }
       return
     }
+    let isComputedHere = tasks[Int(slot)].phase != .unassigned || tasks[Int(slot)].execution != TaskRecord.none
+    tasks[Int(slot)].isExpected =
+      input.delivery == .expected && !isComputedHere && tasks[Int(slot)].holders.isEmpty
     setByteCount(slot, input.byteCount)
     if let bytes = input.inline, tasks[Int(slot)].phase == .unassigned, tasks[Int(slot)].execution == TaskRecord.none {
       tasks[Int(slot)].type = input.type

@@ -11,6 +11,8 @@ extension WorkerCore {
         actions.append(.stopSending(requester, request: number))
       }
       endReceptions { $0.requester == requester && $0.request == number }
+    case .push(let results):
+      for result in results { take(result, &actions) }
     }
   }
 

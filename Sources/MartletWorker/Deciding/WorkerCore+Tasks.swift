@@ -18,13 +18,17 @@ extension WorkerCore {
       if !tasks[place].isUsed { return compute(task, &actions) }
     case .executing, .suspended:
       // The body that runs gives the result of the newer run as well: equal keys are equal work.
-      tasks[place].run = max(tasks[place].run, task.run.rawValue)
+      guard task.run.rawValue > tasks[place].run else { return }
+      tasks[place].run = task.run.rawValue
+      executions[Int(tasks[place].execution)].isToldSuspended = false
+      noteChange(tasks[place].execution)
       return
     }
     if tasks[place].execution != TaskRecord.none {
       // It was begun before the session with the scheduler was lost.
       tasks[place].phase = executions[Int(tasks[place].execution)].isSuspended ? .suspended : .executing
       tasks[place].run = task.run.rawValue
+      noteChange(tasks[place].execution)
       return
     }
     if tasks[place].data.isHere {
@@ -55,6 +59,7 @@ extension WorkerCore {
     tasks[place].priority = task.priority
     tasks[place].isBlocking = task.isBlocking
     tasks[place].isPinning = false
+    tasks[place].isExpected = false
     tasks[place].arguments = arguments
     tasks[place].inputs = once(arguments)
     tasks[place].place = UInt32(queued.count)
@@ -105,6 +110,7 @@ extension WorkerCore {
   mutating func enterMemory(_ slot: UInt32, _ actions: inout [WorkerAction]) {
     let wasAway = !tasks[Int(slot)].data.isHere
     moveData(slot, to: .memory)
+    tasks[Int(slot)].isExpected = false
     tasks[Int(slot)].fetchPriority = .max
     tasks[Int(slot)].damagedCopies = 0
     if wasAway {
@@ -159,6 +165,7 @@ extension WorkerCore {
     unpin(slot, &actions)
     let inputs = leaveQueue(slot)
     tasks[Int(slot)].phase = .unassigned
+    tasks[Int(slot)].pushTo = []
     for input in inputs { settle(input, &actions) }
     if tasks[Int(slot)].isWanted { locate(slot, &actions) }
     settle(slot, &actions)
@@ -208,34 +215,42 @@ extension WorkerCore {
   }
 
   /// The body of a task runs on, for nobody.
-  private mutating func disown(_ slot: UInt32, _ actions: inout [WorkerAction]) {
+  mutating func disown(_ slot: UInt32, _ actions: inout [WorkerAction]) {
     let execution = tasks[Int(slot)].execution
     executions[Int(execution)].slot = TaskRecord.none
     executions[Int(execution)].deadline = .max
     actions.append(.cancelRunning(ExecutionID(rawValue: execution)))
     tasks[Int(slot)].execution = TaskRecord.none
     tasks[Int(slot)].phase = .unassigned
+    tasks[Int(slot)].pushTo = []
     if tasks[Int(slot)].isWanted { locate(slot, &actions) }
     settle(slot, &actions)
   }
 
   // MARK: Running
 
-  /// Begins what may begin, by priority.
+  /// Lets go on what was suspended, then begins what may begin, each by priority.
   mutating func start(_ actions: inout [WorkerAction]) {
+    resumeBodies(&actions)
+    // Nothing is begun ahead while a body waits for the thread that would have it.
+    let ahead = awakeBodies.isEmpty ? ahead : 0
     while let slot = firstReady(), computing < settings.threads + ahead {
       // The time of a task must not run while it waits for a thread.
       if computing >= settings.threads, work[Int(slot)]?.timeoutNanoseconds != 0 { break }
       // Without room, and with very many bodies that wait, one goes on: it may be what all wait for.
-      if isPaused || suspended >= settings.suspendedTasks, computing > 0 { break }
+      if isPaused || hasManySuspended, computing > 0 { break }
       _ = ready.pop()
       begin(slot, &actions)
     }
     while let slot = firstReadyBlocking(), blocking < settings.blockingTasks {
-      if isPaused || suspended >= settings.suspendedTasks, computing + blocking > 0 { break }
+      if isPaused || hasManySuspended, computing + blocking > 0 { break }
       _ = readyBlocking.pop()
       begin(slot, &actions)
     }
+  }
+
+  private var hasManySuspended: Bool {
+    suspended >= settings.suspendedTasks || sleepingThreads >= settings.sleepingThreads
   }
 
   private mutating func firstReady() -> UInt32? {
@@ -278,30 +293,10 @@ extension WorkerCore {
     let isLimited = task.timeoutNanoseconds > 0 && !deadline.overflow
     executions[Int(number)] = Execution(
       isUsed: true, slot: slot, inputs: inputs, label: task.label, isBlocking: task.isBlocking,
-      deadline: isLimited ? deadline.partialValue : .max)
+      priority: task.priority, deadline: isLimited ? deadline.partialValue : .max)
     executionCount += 1
     if task.isBlocking { blocking += 1 } else { computing += 1 }
     actions.append(.run(ExecutionID(rawValue: number), task, inputs: arguments))
-  }
-
-  mutating func suspend(_ execution: ExecutionID) {
-    let number = Int(execution.rawValue)
-    guard number < executions.count, executions[number].isUsed, !executions[number].isSuspended else { return }
-    executions[number].isSuspended = true
-    suspended += 1
-    if executions[number].isBlocking { blocking -= 1 } else { computing -= 1 }
-    let slot = executions[number].slot
-    if slot != TaskRecord.none, tasks[Int(slot)].phase == .executing { tasks[Int(slot)].phase = .suspended }
-  }
-
-  mutating func resume(_ execution: ExecutionID) {
-    let number = Int(execution.rawValue)
-    guard number < executions.count, executions[number].isUsed, executions[number].isSuspended else { return }
-    executions[number].isSuspended = false
-    suspended -= 1
-    if executions[number].isBlocking { blocking += 1 } else { computing += 1 }
-    let slot = executions[number].slot
-    if slot != TaskRecord.none, tasks[Int(slot)].phase == .suspended { tasks[Int(slot)].phase = .executing }
   }
 
   // MARK: Ends
@@ -334,7 +329,8 @@ extension WorkerCore {
     }
     if isAssigned {
       let inline = isNew ? result.inline.flatMap { $0.count <= settings.inlineBytes ? $0 : nil } : nil
-      finish(slot, nanoseconds: result.nanoseconds, inline: inline)
+      let isPushed = push(slot, inline)
+      finish(slot, nanoseconds: result.nanoseconds, inline: inline, isPushed: isPushed)
     } else if !isRegistered {
       tasks[place].isKept = true  // the next registration reports it
     }
@@ -342,13 +338,13 @@ extension WorkerCore {
   }
 
   /// The result of an assigned task is here; the scheduler counts on it from now on.
-  private mutating func finish(_ slot: UInt32, nanoseconds: Int64, inline: [UInt8]?) {
+  private mutating func finish(_ slot: UInt32, nanoseconds: Int64, inline: [UInt8]?, isPushed: Bool = false) {
     tasks[Int(slot)].isKept = true
     tasks[Int(slot)].isFetchWanted = false
     outbox.finished.append(
       TaskEnd(
         task: tasks[Int(slot)].handle, run: RunID(rawValue: tasks[Int(slot)].run), nanoseconds: max(0, nanoseconds),
-        byteCount: tasks[Int(slot)].byteCount, type: tasks[Int(slot)].type, inline: inline))
+        byteCount: tasks[Int(slot)].byteCount, type: tasks[Int(slot)].type, inline: inline, isPushed: isPushed))
   }
 
   mutating func failed(_ execution: ExecutionID, _ failure: FailureRecord, _ actions: inout [WorkerAction]) {
@@ -403,6 +399,7 @@ extension WorkerCore {
     executionCount -= 1
     if end.isSuspended {
       suspended -= 1
+      if end.holdsThread { sleepingThreads -= 1 }
     } else if end.isBlocking {
       blocking -= 1
     } else {

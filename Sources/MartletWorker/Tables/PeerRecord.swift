@@ -28,6 +28,8 @@ struct PeerRecord: Sendable {
   var refusals = 0
   /// Results to ask for. An entry may be out of date.
   var queue = Heap<UInt64>()
+  /// Small results that it waits for; sent at the next flush.
+  var pushes: [PushedResult] = []
   /// Tasks that name it as a holder.
   var uses = 0
 }

@@ -11,7 +11,7 @@ enum TaskPhase: UInt8, Sendable {
   case ready
   /// Its body runs.
   case executing
-  /// Its body waits and holds no thread.
+  /// Its body waits, or could go on and waits for a thread's room.
   case suspended
 
   /// Whether it was assigned and has not begun.
@@ -100,6 +100,11 @@ struct TaskRecord: Sendable {
   var unlocatedSince = Timestamp(nanoseconds: 0)
   var askAt = Timestamp(nanoseconds: 0)
 
+  /// Another worker computes it: it comes by itself, or the scheduler says where it is.
+  var isExpected = false
+  /// Workers that wait for it: it is sent to them when it is computed here.
+  var pushTo: [WorkerID] = []
+
   // MARK: Among results that may be spilled
   var isListed = false
   var earlier = TaskRecord.none
@@ -110,7 +115,9 @@ struct TaskRecord: Sendable {
   /// Whether somebody waits for it to be here.
   var isWanted: Bool { isFetchWanted || !dependents.isEmpty }
   /// Whether it has to be fetched.
-  var isToBeFetched: Bool { isUsed && data == .absent && phase == .unassigned && isWanted && hasHandle }
+  var isToBeFetched: Bool {
+    isUsed && data == .absent && phase == .unassigned && isWanted && hasHandle && !isExpected
+  }
 }
 
 /// A body that runs, or is suspended.
@@ -122,7 +129,15 @@ struct Execution: Sendable {
   var inputs: [UInt32] = []
   var label = ""
   var isBlocking = false
+  var priority = UInt64.max
   var isSuspended = false
+  /// It is suspended, and its thread sleeps.
+  var holdsThread = false
+  /// It is suspended, and what it waited for is there.
+  var isAwake = false
+  /// Whether the scheduler counts its task among those that wait; whether that may have changed.
+  var isToldSuspended = false
+  var isListed = false
   /// When it has taken too long; `Int64.max`: never.
   var deadline = Int64.max
 }

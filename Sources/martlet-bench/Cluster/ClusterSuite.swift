@@ -21,7 +21,7 @@ enum ClusterSuite: BenchSuite {
     defer { client.close() }
     let rounds = options.isToy ? 1 : min(options.rounds, 9)
     print("cluster: scheduler, 2 workers × 1 thread, client; median (best) of \(rounds) rounds")
-    for kind in [throughput, roundTrip, granularity, transfer] { try kind(client, options, rounds) }
+    for kind in [throughput, roundTrip, stencil, granularity, transfer] { try kind(client, options, rounds) }
   }
 
   private static func isWanted(_ name: String, _ options: BenchOptions) -> Bool {
@@ -74,6 +74,29 @@ enum ClusterSuite: BenchSuite {
   }
 
   // MARK: The smallest task that uses half of the workers
+
+  /// What a task of the stencil costs beside its body: of both processors.
+  private static func stencil(_ client: Client, _ options: BenchOptions, _ rounds: Int) throws {
+    guard isWanted("stencil", options) else { return }
+    let (width, steps) = (8, options.isToy ? 5 : 500)
+    for iterations in [0, 12_500] {
+      var shapes = (0...rounds).map {
+        ClusterShape.stencil(width: width, steps: steps, iterations: iterations, round: 100_000 + iterations + $0)
+      }
+      let wall = try Timings(rounds: rounds) {
+        let shape = shapes.removeLast()
+        _ = try client.run(shape.graph, outputs: shape.outputs)
+      }
+      let body = Timings(rounds: rounds) {
+        for task in 0..<100 { _ = opaque(kernel(task, iterations)) }
+      }
+      let scale = 2 / Double(width * steps) / 1000
+      print(
+        "  \(leading("stencil", 14))\(padded("\(width * steps)", 8)) tasks   bodies of"
+          + padded(body.median / 100_000, 5, digits: 1) + " µs:" + padded(wall.median * scale, 7, digits: 1) + " ("
+          + padded(wall.best * scale, 0, digits: 1) + ") µs of both processors a task")
+    }
+  }
 
   /// METG(50 %) as in the suite `metg`, of a stencil 8 wide.
   private static func granularity(_ client: Client, _ options: BenchOptions, _ rounds: Int) throws {

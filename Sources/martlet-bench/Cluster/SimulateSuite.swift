@@ -5,13 +5,14 @@ import MartletSystem
 enum SimulateSuite: BenchSuite {
   static let name = "simulate"
   static let summary =
-    "whole clusters in one process: --seeds A..B [--workers N] [--tasks N] [--faults LIST]; the seeds that fail"
+    "whole clusters in one process: --seeds A..B [--workers N] [--tasks N] [--faults LIST] [--history LINES]; the seeds that fail"
 
   static func run(_ options: BenchOptions) throws {
     var simulated = SimulationOptions()
     if let workers = options.workers { simulated.workers = workers }
     if let tasks = options.tasks { simulated.tasks = tasks }
     if let faults = options.faults { simulated.faults = faults }
+    if let history = options.history { simulated.historyLines = history }
     // Recomputing all tables of a large cluster after every event would take for ever.
     simulated.checksEveryEvent = simulated.tasks * simulated.workers <= 20_000
     let seeds = options.seeds ?? 0..<(options.isToy ? 50 : 1000)

@@ -4,7 +4,8 @@ import MartletSystem
 /// What graphs cost that are written with `Delayed`: beside the engine's own, and phase by phase at a million tasks.
 enum GraphSuite: BenchSuite {
   static let name = "graph"
-  static let summary = "Delayed: ns a task to make, lower, run and free; a million tasks by phase, with memory"
+  static let summary =
+    "Delayed: ns a task to make, lower, run and free; a million tasks by phase, with memory; layers; tasks with traits"
 
   static func run(_ options: BenchOptions) throws {
     if let name = options.only, name.hasPrefix("million-") {
@@ -39,6 +40,8 @@ enum GraphSuite: BenchSuite {
         "  \(delayed.name)" + padded("\(Int(count))", 18 - delayed.name.count) + column(own) + "    " + column(plain)
           + "    " + column(ordered) + "    " + column(full))
     }
+    try LayerTasks.report(options, rounds: rounds)
+    try SpecialTasks.report(pool, options, rounds: rounds)
     try MillionTasks.report(options)
   }
 

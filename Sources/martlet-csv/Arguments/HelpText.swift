@@ -1,7 +1,9 @@
+import Martlet
+
 /// The pages of `--help`, at most 80 columns wide.
 enum HelpText {
   static let width = 80
-  static let version = "0.1.0"
+  static let version = "\(MartletRelease.version)"
 
   /// The program's page.
   static func program() -> String {

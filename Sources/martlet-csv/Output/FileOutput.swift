@@ -36,7 +36,7 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
     path = Self.followed(name)
     directory = Self.directory(of: path)
     var status = stat()
-    let exists = stat(path, &status) == 0
+    let exists = stat(path.systemName, &status) == 0
     if !exists, errno != ENOENT { throw SystemFailure.last.error(.unwritable, file: name, "cannot be created") }
     if exists, status.st_mode & S_IFMT == S_IFDIR {
       throw TableError(.unwritable, file: name, "is a directory", remedy: "name a file in it")
@@ -47,16 +47,16 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
     oldStatus = exists ? status : nil
     isDirect = exists && status.st_mode & S_IFMT != S_IFREG
     if isDirect {
-      let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+      let descriptor = open(path.systemName, O_WRONLY | O_CLOEXEC | O_NOCTTY)
       guard descriptor >= 0 else { throw SystemFailure.last.error(.unwritable, file: name, "cannot be opened") }
       writer = DescriptorWriter(descriptor, name: name)
       return
     }
-    if exists, access(path, W_OK) != 0 {
+    if exists, access(path.systemName, W_OK) != 0 {
       // Renaming over it would be allowed, and yet not what its owner wants.
       throw SystemFailure.last.error(.unwritable, file: name, "may not be replaced")
     }
-    var descriptor = martlet_open_unnamed(directory)
+    var descriptor = martlet_open_unnamed(directory.systemName)
     if descriptor >= 0, access("/proc/self/fd/\(descriptor)", F_OK) != 0 {
       close(descriptor)
       descriptor = -1
@@ -64,7 +64,7 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
     if descriptor < 0 {
       let unnamed = errno
       let candidate = Self.temporaryName(beside: path)
-      descriptor = open(candidate, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
+      descriptor = open(candidate.systemName, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
       if descriptor < 0 {
         let failure = errno == EEXIST ? SystemFailure(number: unnamed) : .last
         throw failure.error(.unwritable, file: name, "cannot be created in \(directory)")
@@ -105,7 +105,7 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
       isOpen = false
       close(writer.descriptor)
     }
-    if let temporaryPath { unlink(temporaryPath) }
+    if let temporaryPath { unlink(temporaryPath.systemName) }
     temporaryPath = nil
     TemporaryFile.pending = nil
   }
@@ -118,15 +118,15 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
     }
     if temporaryPath == nil {
       let source = "/proc/self/fd/\(writer.descriptor)"
-      if oldStatus == nil, linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 { return }
+      if oldStatus == nil, linkat(AT_FDCWD, source, AT_FDCWD, path.systemName, AT_SYMLINK_FOLLOW) == 0 { return }
       let candidate = Self.temporaryName(beside: path)
-      guard linkat(AT_FDCWD, source, AT_FDCWD, candidate, AT_SYMLINK_FOLLOW) == 0 else {
+      guard linkat(AT_FDCWD, source, AT_FDCWD, candidate.systemName, AT_SYMLINK_FOLLOW) == 0 else {
         throw SystemFailure.last.error(.unwritable, file: name, "cannot be named")
       }
       temporaryPath = candidate
       TemporaryFile.pending = candidate
     }
-    guard rename(temporaryPath!, path) == 0 else {
+    guard rename(temporaryPath!.systemName, path.systemName) == 0 else {
       throw SystemFailure.last.error(.unwritable, file: name, "cannot be replaced")
     }
     temporaryPath = nil
@@ -138,9 +138,9 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
     var path = path
     for _ in 0..<40 {
       var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-      let length = readlink(path, &target, target.count - 1)
+      let length = readlink(path.systemName, &target, target.count - 1)
       guard length > 0 else { return path }
-      let text = String(decoding: target[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let text = FileName.text(target[..<length].map { UInt8(bitPattern: $0) })
       path = text.hasPrefix("/") ? text : directory(of: path) + "/" + text
     }
     return path
@@ -156,7 +156,7 @@ final class FileOutput: OutputTarget, @unchecked Sendable {
     var generator = SystemRandomNumberGenerator()
     let mark = String(generator.next() as UInt64, radix: 36)
     // A name near the limit of 255 bytes would not bear the additions.
-    let stem = String(decoding: file.utf8.prefix(200), as: UTF8.self)
+    let stem = FileName.text(FileName.bytes(file).prefix(200))
     return directory(of: path) + "/.\(stem).\(mark).martlet"
   }
 }
@@ -176,13 +176,13 @@ enum TemporaryFile {
   static var pending: String? {
     get {
       let entry = UnsafePointer<Entry>(bitPattern: newest.load(ordering: .acquiring))
-      return entry?.pointee.path.map { String(cString: $0) }
+      return entry?.pointee.path.map { FileName.text($0) }
     }
     set {
       let entry = UnsafeMutablePointer<Entry>.allocate(capacity: 1)
       entry.initialize(
         to: Entry(
-          path: newValue.flatMap { strdup($0).map { UnsafePointer($0) } },
+          path: newValue.flatMap { strdup($0.systemName).map { UnsafePointer($0) } },
           before: UnsafePointer(bitPattern: newest.load(ordering: .relaxed))))
       // Publishes the entry; pairs with the acquiring load above.
       newest.store(UInt(bitPattern: entry), ordering: .releasing)
@@ -190,6 +190,6 @@ enum TemporaryFile {
   }
 
   static func remove() {
-    if let pending { unlink(pending) }
+    if let pending { unlink(pending.systemName) }
   }
 }

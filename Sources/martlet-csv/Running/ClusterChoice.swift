@@ -37,13 +37,15 @@ enum ClusterChoice: Sendable {
 
   /// Connects, or starts the processes.
   ///
-  /// - Throws: `ClusterError`.
-  func connect() throws -> any Executor {
+  /// - Parameter cancellation: Ends the wait.
+  /// - Throws: `ClusterError`; `CancellationError`.
+  func connect(_ cancellation: CancellationSource) throws -> any Executor {
     var registry = TaskFunctionRegistry()
     try TableFunctions.register(in: &registry)
     var options = ClientOptions()
     options.registry = registry
     options.connectTimeout = .seconds(5)
+    options.cancellation = cancellation
     switch self {
     case .cluster(let address, let secretFile):
       options.secretFile = secretFile

@@ -1,3 +1,5 @@
+import MartletTable
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -26,6 +28,7 @@ enum Console {
   /// The text with what would break the line or steer a terminal written out: names of files and cells of data get
   /// into messages.
   static func oneLine(_ text: String) -> String {
+    let text = FileName.shown(text)
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     var line = ""
     for scalar in text.unicodeScalars {

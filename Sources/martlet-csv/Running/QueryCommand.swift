@@ -25,7 +25,7 @@ struct QueryCommand {
     options.partitionBytes = try arguments.bytes(.partition)
     options.memoryBytes = try arguments.bytes(.memory)
     options.endsProcess = true
-    if let choice = try ClusterChoice(arguments) { options.connect = { try choice.connect() } }
+    if let choice = try ClusterChoice(arguments) { options.connect = { try choice.connect($0) } }
     if arguments.has(.sendData) { options.sentBlockBytes = ExecutionOptions.usualBlockBytes }
     self.options = options
     outputName = arguments.value(.output)

@@ -111,5 +111,76 @@ extension ClusterEndToEnd {
         #expect(scheduler.end() == .exited(0))
       }
     }
+
+    private func number(in file: String) -> pid_t? {
+      Sandbox.contents(file).flatMap { pid_t(String(decoding: $0.dropLast(), as: UTF8.self)) }
+    }
+
+    @Test func `several workers of one command line find the scheduler in its file, and end together`() async throws {
+      try await asideAlone {
+        let sandbox = Sandbox()
+        let ready = sandbox.path + "/ready"
+        let numbers = (0..<3).map { sandbox.path + "/pid-\($0)" }
+        // The workers come first, and wait.
+        let workers = try RunningProgram(
+          "martlet-worker",
+          ["--workers", "3", "--name", "w", "--scheduler-file", ready, "--pid-file", sandbox.path + "/pid"])
+        let scheduler = try RunningProgram(
+          "martlet-scheduler",
+          ["--port", "0", "--http-port", "none", "--ready-file", ready, "--pid-file", sandbox.path + "/own"])
+        #expect(eventually { numbers.allSatisfy(exists) }, "\(workers.errors)")
+        #expect(number(in: sandbox.path + "/own") == scheduler.process.process)
+        let inner = numbers.compactMap(number)
+        #expect(Set(inner).count == 3 && !inner.contains(where: isGone))
+        #expect(eventually { (0..<3).allSatisfy { scheduler.errors.contains("(w-\($0), ") } }, "\(scheduler.errors)")
+        workers.process.send(SIGTERM)
+        #expect(workers.end() == .exited(0), "\(workers.errors)")
+        #expect(inner.allSatisfy(isGone) && !numbers.contains(where: exists))
+        scheduler.process.send(SIGTERM)
+        #expect(scheduler.end() == .exited(0))
+        #expect(!exists(sandbox.path + "/own"))
+      }
+    }
+
+    @Test func `a worker whose lifetime is over is followed by a new one`() async throws {
+      try await asideAlone {
+        let (scheduler, address, _) = try scheduler()
+        let sandbox = Sandbox()
+        let file = sandbox.path + "/pid"
+        let worker = try RunningProgram(
+          "martlet-worker", [address, "--pid-file", file, "--lifetime", "500ms", "--lifetime-restart"])
+        var seen: Set<pid_t> = []
+        #expect(
+          eventually {
+            if let number = number(in: file) { seen.insert(number) }
+            return seen.count == 3
+          }, "\(worker.errors)")
+        #expect(!worker.errors.contains("has died"))
+        worker.process.send(SIGTERM)
+        #expect(worker.end() == .exited(0), "\(worker.errors)")
+        scheduler.process.send(SIGTERM)
+        #expect(scheduler.end() == .exited(0))
+      }
+    }
+
+    @Test func `a file that cannot be written leaves no other one behind`() async throws {
+      try await asideAlone {
+        let sandbox = Sandbox()
+        let ready = sandbox.path + "/ready"
+        let files = ["--ready-file", ready, "--pid-file", sandbox.path + "/none/pid"]
+        let scheduler = try RunningProgram("martlet-scheduler", ["--port", "0", "--http-port", "none"] + files)
+        #expect(scheduler.end() == .exited(2))
+        #expect(scheduler.errors.contains("cannot write the pid file") && !exists(ready))
+      }
+    }
+
+    @Test func `a scheduler that never comes ends a wait for its file`() async throws {
+      try await asideAlone {
+        let worker = try RunningProgram(
+          "martlet-worker", ["--scheduler-file", "/no/such/file", "--death-timeout", "200ms"])
+        #expect(worker.end() == .exited(4))
+        #expect(worker.errors.contains("no scheduler has written its address to '/no/such/file'"))
+      }
+    }
   }
 }

@@ -2,7 +2,6 @@ import ClusterFunctions
 import Glibc
 import Martlet
 import MartletGraph
-import MartletSystem
 import TestSupport
 import Testing
 
@@ -20,8 +19,8 @@ extension ClusterEndToEnd {
           let expected = try load.run(on: SerialExecutorWithoutWaiting.executor)
           let future = try client.submit(load)
           var killed = 0
-          while !future.isFinished, killed < 12 {
-            usleep(700_000)
+          while !future.isFinished, killed < 60 {
+            usleep(1_000_000)
             // Its supervisor may be between two of them.
             guard let victim = processes.workers.randomElement(using: &random), !future.isFinished else { continue }
             kill(victim, SIGKILL)
@@ -78,7 +77,41 @@ extension ClusterEndToEnd {
       }
     }
 
-    @Test func `a task that takes too much memory ends its worker, not the machine`() async throws {
+    @Test func `of five workers four die of a task, and no task beside it fails`() async throws {
+      try await asideAlone {
+        try TestCluster.with(workers: 5) { cluster, client in
+          let before = Set(try #require(cluster.processes).workers)
+          let others = try client.map((0..<60).map { Slow(milliseconds: 20, value: $0) })
+          let deadly = try client.submit(delayed(End(way: "kill"), on: []))
+          let error = #expect(throws: ClusterTaskError.self) { try deadly.result(timeout: .seconds(60)) }
+          // Three deaths are allowed.
+          #expect(error?.kind == .killedWorkers && error?.deaths.count == 4)
+          #expect(error?.deaths.allSatisfy { $0.cause.hasPrefix("signal 9 (KILL)") } == true)
+          #expect(try others.map { try $0.result(timeout: .seconds(60)) } == Array(0..<60))
+          #expect(eventually { SchedulerQuestion.workers(at: cluster.httpAddress) == 5 })
+          let after = Set(try #require(cluster.processes).workers)
+          #expect(!before.intersection(after).isEmpty)
+        }
+      }
+    }
+
+    @Test func `where no death is allowed, those that waited on the worker that died are done elsewhere`() async throws
+    {
+      try await asideAlone {
+        try TestCluster.with(workers: 2, { $0.schedulerFlags = ["--allowed-failures", "0"] }) { cluster, client in
+          // Many are in the hands of each worker when it happens.
+          let before = try client.map((0..<100).map { Slow(milliseconds: 2, value: $0) })
+          let deadly = try client.submit(delayed(End(way: "kill"), on: []))
+          let after = try client.map((100..<200).map { Slow(milliseconds: 2, value: $0) })
+          let error = #expect(throws: ClusterTaskError.self) { try deadly.result(timeout: .seconds(60)) }
+          #expect(error?.deaths.count == 1)
+          #expect(try (before + after).map { try $0.result(timeout: .seconds(60)) } == Array(0..<200))
+        }
+      }
+    }
+
+    @Test(.enabled(if: !isSanitized, "a sanitizer takes more memory than the worker's limit"))
+    func `a task that takes too much memory ends its worker, not the machine`() async throws {
       try await asideAlone {
         try TestCluster.with(
           workers: 1,
@@ -88,8 +121,6 @@ extension ClusterEndToEnd {
           }
         ) { cluster, client in
           let before = try #require(cluster.processes).workers
-          // A sanitizer takes more than the limit for itself.
-          if martlet_resident_bytes_of(try #require(before.first)) > 128 << 20 { return }
           let large = try client.submit(delayed(Allocate(bytes: 1 << 30), on: []))
           let error = #expect(throws: ClusterTaskError.self) { try large.result(timeout: .seconds(30)) }
           #expect(error?.kind == .killedWorkers)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -21,7 +22,7 @@ import Testing
       ],
       ["group", "--by", "comment", "--agg", "first(trip_id), last(trip_id), sum(rating)", "--format", "json"],
     ]
-    for words in commands {
+    for words in sampled(commands) {
       for flags in [["--partition", "20KiB"], [], ["--partition", "50KiB", "--send-data"]] {
         let partition = flags.filter { $0 != "--send-data" }
         let here = Command(words + ["t.csv"] + partition, in: sandbox).outcome()

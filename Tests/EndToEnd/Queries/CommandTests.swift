@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import martlet_csv
@@ -32,10 +33,11 @@ import Testing
   }
 
   @Test func `a sample repeats with its seed`() {
-    let draws = (1...20).map { run("sample", "-n", "2", "--seed", "\($0)", "--columns", "day,city").output }
+    let seeds = sampled(1..<21)
+    let draws = seeds.map { run("sample", "-n", "2", "--seed", "\($0)", "--columns", "day,city").output }
     #expect(draws.allSatisfy { $0.split(separator: "\n").count == 3 })
     #expect(Set(draws).count > 1)
-    #expect((1...20).map { run("sample", "-n", "2", "--seed", "\($0)", "--columns", "day,city").output } == draws)
+    #expect(seeds.map { run("sample", "-n", "2", "--seed", "\($0)", "--columns", "day,city").output } == draws)
   }
 
   @Test func `select filters, extends, projects and orders`() {

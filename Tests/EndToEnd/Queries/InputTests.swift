@@ -23,6 +23,51 @@ import Testing
     #expect(martlet("count", "?.csv", in: sandbox).output == "3\n")
   }
 
+  @Test func `a long pipe is read once, with the right lines and results`() {
+    let sandbox = Sandbox()
+    // More than a pipe keeps in memory.
+    let rows = 100_000
+    let long = String(repeating: "b", count: 110)
+    var text = "x,y\n"
+    for row in 0..<rows { text += "\(row % 7),\(long)\n" }
+    sandbox.write("long.csv", text)
+    let csv = "'\(Command.binary)'"
+    func piped(_ words: String) -> String? {
+      _ = martlet(
+        "count", "long.csv", in: sandbox, shell: "cat long.csv | \(csv) \(words) - --partition 200KiB > out 2>&1")
+      return sandbox.text("out")
+    }
+    #expect(piped("count") == "\(rows)\n")
+    #expect(
+      piped("group --by y --agg 'sum(x)' --type x=int") == "y,sum(x)\n\(long),\((0..<rows).reduce(0) { $0 + $1 % 7 })\n"
+    )
+    #expect(piped("select --where 'x > 9'") == "x,y\n")
+    sandbox.write("long.csv", text + "1\n")
+    #expect(piped("count")?.hasPrefix("martlet-csv: -:\(rows + 2): ") == true)
+    sandbox.write("long.csv", text + "z,b\n")
+    #expect(piped("group --by y --agg 'sum(x)' --type x=int")?.hasPrefix("martlet-csv: -:\(rows + 2): ") == true)
+  }
+
+  @Test func `names of files may be any bytes`() throws {
+    let sandbox = Sandbox()
+    sandbox.write("plain.csv", "x,y\n1,a\n")
+    // Made, named and read by the shell, whose words are bytes.
+    func shell(_ line: String) throws -> Outcome {
+      let outcome = martlet("count", "plain.csv", in: sandbox, shell: line)
+      #expect(outcome.output == "1\n")
+      return outcome
+    }
+    let name = "$(printf 'caf\\351.csv')"
+    let csv = "'\(Command.binary)'"
+    _ = try shell("cp plain.csv \"\(name)\"; \(csv) select \"\(name)\" > one; \(csv) select 'caf*.csv' > two")
+    #expect(sandbox.text("one") == "x,y\n1,a\n")
+    #expect(sandbox.text("two") == "x,y\n1,a\n")
+    _ = try shell("\(csv) select plain.csv --output \"\(name)2\"; cat \"\(name)2\" > three; rm \"\(name)2\"")
+    #expect(sandbox.text("three") == "x,y\n1,a\n")
+    _ = try shell("rm \"\(name)\"; \(csv) select \"\(name)\" 2> four || true")
+    #expect(sandbox.text("four") == "martlet-csv: caf\\xE9.csv: no such file (check the path)\n")
+  }
+
   @Test func `an empty table is a table`() {
     let sandbox = Sandbox()
     sandbox.write("header.csv", "x,y\n")

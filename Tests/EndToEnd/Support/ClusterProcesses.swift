@@ -1,3 +1,5 @@
+import TestSupport
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -35,6 +37,7 @@ final class ClusterProcesses {
 
   private static func start(_ program: String, _ words: [String]) -> pid_t {
     let path = Command.binary.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/" + program
+    defaultEndingSignals()
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -58,6 +59,7 @@ final class Command {
     _ words: [String], in sandbox: Sandbox, input: Input = .nothing, output: Output = .captured, shell: String? = nil
   ) {
     self.sandbox = sandbox
+    defaultEndingSignals()
     let logs = Sandbox.logs()
     outputFile = logs + ".out"
     errorFile = logs + ".err"

@@ -91,5 +91,6 @@ func testRegistry() throws -> TaskFunctionRegistry {
   try registry.register(Total.self)
   try registry.register(SumOf.self)
   try registry.register(Fail.self)
+  try registry.register(WhereAmI.self)
   return registry
 }

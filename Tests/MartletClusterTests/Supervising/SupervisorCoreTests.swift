@@ -56,6 +56,16 @@ import Testing
     #expect(fixture.lines.isEmpty)
   }
 
+  @Test func `who ends to be started again is, at once, and it is no crash`() {
+    var fixture = Fixture { $0.restartStatuses = [5] }
+    for _ in 0..<100 {
+      #expect(fixture.feed(.ended(ChildEnd(end: .exited(5)))) == [.start(nil)])
+      #expect(fixture.feed(.started) == [])
+    }
+    #expect(fixture.feed(.signal(15)) == [.send(15)])
+    #expect(fixture.feed(.ended(ChildEnd(end: .exited(5)))) == [.finish(5)])
+  }
+
   @Test func `a status that is not meant starts it again, with a report`() {
     var fixture = Fixture()
     let end = ChildEnd(

@@ -16,6 +16,7 @@ import Testing
 
     /// - Parameter words: What is supervised; `self`: this test program's `supervised` mode.
     init(_ words: [String], limit: Int = 0) throws {
+      defaultEndingSignals()
       var template = Array("/tmp/martlet-supervisor-XXXXXX".utf8CString)
       try #require(mkdtemp(&template) != nil)
       directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

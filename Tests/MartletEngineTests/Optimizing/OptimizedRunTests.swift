@@ -12,7 +12,7 @@ private let combinations: [(GraphPasses, FusionLimits)] = (0..<16 as Range<UInt8
 }
 
 @Suite struct OptimizedRunTests {
-  @Test(arguments: 0..<150 as Range<UInt64>)
+  @Test(arguments: sampled(0..<150 as Range<UInt64>))
   func `optimised graphs give what a loop over the description gives`(seed: UInt64) throws {
     let work = RandomWork(seed: seed, tasks: 4 + Int(seed % 50), near: seed % 3 == 0 ? 4 : 40, failing: false)
     let expected = work.evaluate().values
@@ -48,7 +48,7 @@ private let combinations: [(GraphPasses, FusionLimits)] = (0..<16 as Range<UInt8
     }
   }
 
-  @Test(arguments: 0..<150 as Range<UInt64>)
+  @Test(arguments: sampled(0..<150 as Range<UInt64>))
   func `what a part throws is reported as if it had been a task`(seed: UInt64) throws {
     let work = RandomWork(seed: seed &+ 1000, tasks: 10 + Int(seed % 50), near: 6, failing: true)
     let failing = work.evaluate().failing

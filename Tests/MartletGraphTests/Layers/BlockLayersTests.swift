@@ -5,7 +5,7 @@ import Testing
 @testable import MartletGraph
 
 @Suite struct BlockLayersTests {
-  @Test(arguments: 0..<300 as Range<UInt64>)
+  @Test(arguments: sampled(0..<300 as Range<UInt64>))
   func `expanded layers are the blocks by hand, fused or not, sent or not, and no others`(seed: UInt64) async throws {
     let work = RandomLayers(seed: seed, count: 2 + Int(seed % 7))
     var random = SeededGenerator(seed: seed &+ 1_000_000)
@@ -166,7 +166,7 @@ import Testing
 }
 
 @Suite struct BlockLayersBytesTests {
-  @Test(arguments: 0..<60 as Range<UInt64>)
+  @Test(arguments: sampled(0..<60 as Range<UInt64>))
   func `changed and cut bytes are refused or are other layers, and never trap`(seed: UInt64) throws {
     let work = RandomLayers(seed: seed, count: 5)
     let layers = seed % 2 == 0 ? work.layers : work.layers.fused(keeping: [work.arrays[4]]).layers

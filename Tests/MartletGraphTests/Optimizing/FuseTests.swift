@@ -190,9 +190,10 @@ private func fusedCount(_ graph: TaskGraph, _ outputs: [AnyNode], _ limits: Fusi
   @Test func `a chain of a million becomes one task and is freed without recursion`() {
     var builder = GraphBuilder()
     var node = builder.task("first") { 0 }
-    for _ in 1..<1_000_000 { node = builder.task("next", node) { $0 &+ 1 } }
+    let count = isSanitized ? 200_000 : 1_000_000
+    for _ in 1..<count { node = builder.task("next", node) { $0 &+ 1 } }
     let optimized = builder.build().optimized(for: node)
     #expect(optimized.graph.count == 1)
-    #expect(optimized.graph.key(of: TaskID(rawValue: 0)).label == "first+next×999999")
+    #expect(optimized.graph.key(of: TaskID(rawValue: 0)).label == "first+next×\(count - 1)")
   }
 }

@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<20)
+  @Test(arguments: sampled(0..<20))
   func `filters keep what evaluation finds true`(seed: Int) throws {
     var source = RandomExpressions(seed: UInt64(seed))
     let table = source.table(rows: Batch.capacity, nulls: source.pick([0, 0, 10]))
@@ -173,7 +173,7 @@ import Testing
     "DISTINCT", "é", "'\u{0}'", "'a\nb'", "\"c\nd\"",
   ]
 
-  @Test(arguments: 0..<12)
+  @Test(arguments: sampled(0..<12))
   func `no text makes the parser or the binder stop the program`(seed: Int) {
     var source = RandomExpressions(seed: UInt64(seed) &+ 1000)
     let empty = (0..<source.schema.count).map { index in Vector(type: source.schema[index].type) }

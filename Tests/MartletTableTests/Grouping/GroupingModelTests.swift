@@ -16,6 +16,9 @@ import Testing
     [.text("2024-02-29"), .text("1999-12-31"), .null],
     [.text("true"), .text("false")],
     (0..<300).map { .text("\($0)") },
+    (0..<40).map { .text("\($0 * $0)") } + [.text("007"), .text("-1"), .text("1e3"), .text("99999999"), .null],
+    (0..<120).map { .text("id00\($0 + 9_900)") } + [.text("id"), .text("ix009901"), .text("id0009901")],
+    (0..<30).map { .text("abcdefgh\($0 % 10)0\($0)") },
     [.null],
   ]
 
@@ -81,6 +84,9 @@ import Testing
     tuning.slotBits = Int.random(in: 1...3, using: &random)
     tuning.directBits = [0, 3, 20].randomElement(using: &random)!
     tuning.hashMask = [0, 0xc000_0000, .max].randomElement(using: &random)!
+    tuning.decimalBits = [0, 2, 12].randomElement(using: &random)!
+    tuning.decimalWindow = [1, 300, 1 << 16].randomElement(using: &random)!
+    tuning.directKeys = [0, 1 << 12].randomElement(using: &random)!
     tuning.pendingValues = [1, 64, 1 << 18].randomElement(using: &random)!
     tuning.repeatedGroups = [1, 20, 1 << 17].randomElement(using: &random)!
     tuning.topInline = [1, 16].randomElement(using: &random)!
@@ -105,7 +111,7 @@ import Testing
     return parts
   }
 
-  @Test(arguments: 0..<60)
+  @Test(arguments: sampled(0..<60))
   func `any split, tree of merges and capacity gives the model's groups`(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let keyCount = Int.random(in: 0...4, using: &random)

@@ -98,6 +98,36 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 1 << 18, 1 << 24])
+  func `a pipe forgets what was released, but not its lines`(_ memoryBytes: Int) throws {
+    let all = (0..<100_000).flatMap { Array("line \($0)\($0 % 3 == 0 ? "\r\n" : "\n")".utf8) }
+    let file = TemporaryFile(all)
+    let source = PipeSource(descriptor: open(file.path, O_RDONLY), memoryBytes: memoryBytes, closesDescriptor: true)
+    let twin = MemorySource(all)
+    // Nothing is there to be released yet.
+    source.release(before: 10)
+    #expect(source.released.count == 0)
+    _ = try source.everything(from: all.count - 1)
+    let spooled = source.spooledBytes
+    #expect((spooled > 0) == (memoryBytes < all.count))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 10, alignment: 64)
+    defer { buffer.deallocate() }
+    for offset in [1, 100_000, 99_000, 300_001, 300_002, 300_003, 300_004, 800_000] {
+      source.release(before: offset)
+      let released = source.released.count
+      #expect(released >= offset)
+      #expect(try source.everything(from: released) == Array(all[released...]))
+      #expect(message { _ = try source.read(at: released - 1, into: buffer) }?.contains("cannot read it") == true)
+      for place in [released, released + 1, released + 2, 900_000, all.count] {
+        #expect(try lineNumber(of: place, in: source) == lineNumber(of: place, in: twin), "\(released), \(place)")
+      }
+    }
+    // File systems that cannot free a part of a file keep it.
+    #expect(source.spooledBytes <= spooled)
+    source.release(before: all.count)
+    #expect(source.released.count == all.count)
+  }
+
   @Test func `an endless pipe is read only as far as somebody asks`() throws {
     let source = PipeSource(descriptor: open("/dev/zero", O_RDONLY), closesDescriptor: true)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1000, alignment: 64)

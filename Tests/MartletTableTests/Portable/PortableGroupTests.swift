@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<60)
+  @Test(arguments: sampled(0..<60))
   func `groups that were sent are the same groups, merged or not`(seed: Int) throws {
     let groups = try Case(seed: seed, counts: [0, 1, 40, 400, 1500])
     let expected = try groups.finished(groups.parts)
@@ -50,7 +50,7 @@ import Testing
     #expect(try groups.finished([GroupPartial.merge(mixed)]).frame.bits == merged.frame.bits, "seed \(seed)")
   }
 
-  @Test(arguments: 0..<40)
+  @Test(arguments: sampled(0..<40))
   func `spoilt groups are an error or groups, never a trap`(seed: Int) throws {
     let groups = try Case(seed: seed, counts: [0, 1, 6, 30])
     var damage = Damage(seed: UInt64(seed))

@@ -3,9 +3,11 @@ import Testing
 @testable import MartletTable
 
 @Suite struct TableWriterTests {
-  private func text(_ frame: Frame, width: Int? = nil, types: [ColumnType]? = nil) -> String {
+  private func text(
+    _ frame: Frame, width: Int? = nil, types: [ColumnType]? = nil, wraps: Bool = false
+  ) -> String {
     let buffer = ByteBuffer()
-    frame.write(.table, types: types, width: width, to: buffer)
+    frame.write(.table, types: types, width: width, wraps: wraps, to: buffer)
     return buffer.string
   }
 
@@ -32,6 +34,47 @@ import Testing
         (2 rows)
 
         """)
+  }
+
+  @Test func `a frame that wraps shows all columns, in blocks that begin with the first`() {
+    let frame = Frame(
+      names: ["column", "count", "text", "sum", "mean"],
+      columns: [
+        texts(["a", "a long name"]), Column(.ints([5, 12_345_678])), texts(["a text of some length", "b"]),
+        Column(.ints([1, 2])), Column(.doubles([0.5, 0.25])),
+      ], rowCount: 2)
+    #expect(
+      text(frame, width: 28, wraps: true) == """
+        column      count  text
+        ───────  ────────  ─────────
+        a               5  a text o…
+        a long…  12345678  b
+
+        column   sum  mean
+        ───────  ───  ────
+        a          1   0.5
+        a long…    2  0.25
+        (2 rows)
+
+        """)
+    // With room for all there is one block, as ever.
+    #expect(text(frame, width: 80, wraps: true) == text(frame, width: 80))
+    #expect(text(frame, wraps: true) == text(frame))
+  }
+
+  @Test func `no width makes a wrapped line too long, or leaves a column out`() {
+    let frame = Frame(
+      names: ["a very long name of a column", "n", "second", "x", "y"],
+      columns: [
+        texts(["some cell of some length", "名前名前名前名前名前名前"]), Column(.ints([5, 0])),
+        texts(["123456789012345678901234567890", ""]), Column(.doubles([1e300, 1.0 / 3])), Column(.ints([1, 2])),
+      ], rowCount: 2)
+    for width in 1...130 {
+      let lines = text(frame, width: width, wraps: true).split(separator: "\n").map(String.init)
+      for line in lines { #expect(DisplayWidth.of(line) <= max(width, 20), "\(width): \(line)") }
+      let titles = lines.filter { $0.hasPrefix("a") }.joined(separator: " ").split(separator: " ")
+      for name in ["n", "second", "x", "y"] { #expect(titles.contains(Substring(name)), "\(width)") }
+    }
   }
 
   @Test func `wide and combining characters keep the columns aligned`() {

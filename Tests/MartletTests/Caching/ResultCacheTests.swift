@@ -206,7 +206,8 @@ import Testing
     #expect(CacheFile.digest(of: [Int].self) != CacheFile.digest(of: [Double].self))
   }
 
-  @Test(arguments: 0..<4) func `caches in one directory, many threads, damage and little room: only right values`(
+  @Test(arguments: sampled(0..<4))
+  func `caches in one directory, many threads, damage and little room: only right values`(
     seed: Int
   ) throws {
     let scratch = ScratchDirectory()

@@ -91,7 +91,7 @@ import Testing
       while true { try context.checkCancellation() }
     }
     let task = Task { try await endless.compute(on: Self.pools[1]) }
-    while !began.load(ordering: .relaxed) { await Task.yield() }
+    while !began.load(ordering: .relaxed) { await pause() }
     task.cancel()
     await #expect(throws: CancellationError.self) { try await task.value }
   }

@@ -20,7 +20,7 @@ import Testing
         {"ph":"M","pid":1,"name":"process_name","args":{"name":"martlet-csv"}},
         {"ph":"M","pid":1,"tid":1,"name":"thread_name","args":{"name":"thread 0"}},
         {"ph":"M","pid":1,"tid":2,"name":"thread_name","args":{"name":"thread 1"}},
-        {"ph":"X","pid":1,"tid":2,"name":"scan \"a\\b\"\u000a","ts":1000.000,"dur":6000.500,"args":{"bytes in":1048576,"bytes out":0}},
+        {"ph":"X","pid":1,"tid":2,"name":"scan \"a\\b\"\n","ts":1000.000,"dur":6000.500,"args":{"bytes in":1048576,"bytes out":0}},
         {"ph":"X","pid":1,"tid":2,"name":"merge","ts":8000.000,"dur":500.000,"args":{"bytes in":0,"bytes out":100,"failed":true}},
         {"ph":"C","pid":1,"name":"running tasks","ts":1000.000,"args":{"tasks":1}},
         {"ph":"C","pid":1,"name":"running tasks","ts":7000.500,"args":{"tasks":0}},

@@ -151,7 +151,7 @@ struct Mistake: Error, Equatable { let number: Int }
     await #expect(throws: CancellationError.self) { try await looping.value }
     #expect(looping.state == .cancelled)
     let sleeping = await pool.submit { try await Task.sleep(for: .seconds(1_000_000)) }
-    while sleeping.state == .waiting { await Task.yield() }
+    while sleeping.state == .waiting { await pause() }
     sleeping.cancel()
     await #expect(throws: CancellationError.self) { try await sleeping.value }
     // Who does not look keeps its value.
@@ -160,7 +160,7 @@ struct Mistake: Error, Equatable { let number: Int }
       started.wait()
       return 5
     }
-    while deaf.state == .waiting { await Task.yield() }
+    while deaf.state == .waiting { await pause() }
     deaf.cancel()
     while deaf.state == .running {
       started.open()

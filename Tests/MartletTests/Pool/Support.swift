@@ -10,8 +10,18 @@ final class Gate: @unchecked Sendable {
   func open() { isOpen.store(true, ordering: .releasing) }
   func reset() { isOpen.store(false, ordering: .releasing) }
   /// For asynchronous tests: Swift's own threads are few, and one that another test blocks is missed.
-  func opened() async { while !isOpen.load(ordering: .acquiring) { await Task.yield() } }
+  /// Cancelling does not end it.
+  func opened() async { while !isOpen.load(ordering: .acquiring) { await pause() } }
   func wait() { while !isOpen.load(ordering: .acquiring) { usleep(50) } }
+}
+
+/// Lets others work for a moment, whether or not the Swift task is cancelled.
+func pause() async {
+  do {
+    try await Task.sleep(for: .microseconds(200))
+  } catch {
+    await Task.yield()
+  }
 }
 
 /// A value that threads share.

@@ -49,7 +49,7 @@ func run(
   options.threads = threads
   options.partitionBytes = partitionBytes
   options.memoryBytes = memoryBytes
-  if let executor { options.connect = { executor } }
+  if let executor { options.connect = { _ in executor } }
   options.sentBlockBytes = sentBlockBytes
   let target = MemoryTarget()
   let report = try PlannedQuery(query, options: options)

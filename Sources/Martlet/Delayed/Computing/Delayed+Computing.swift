@@ -42,7 +42,7 @@ extension Delayed {
   }
 
   fileprivate func constant(_ value: Value) -> Delayed {
-    Delayed(constant: value, label: label, node.header.place)
+    Delayed(constant: value, label: label, node.site.place)
   }
 }
 

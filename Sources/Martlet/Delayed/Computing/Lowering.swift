@@ -8,11 +8,13 @@ package struct Lowering: ~Copyable {
   private let turn: LoweringTurn?
   /// Used when this lowering has no turn.
   private var numbers = NodeNumbers()
-  private var path: [Step] = []
+  private var path = LoweringStack<Step>()
   /// Tasks of the dependencies met so far, for all nodes of the path; the last node's stand last.
-  private var operands: [UInt32] = []
+  private var operands = LoweringStack<UInt32>()
+  /// The numbers of the labels of sites met lately.
+  private var labels = RecentLabels()
 
-  private struct Step {
+  private struct Step: BitwiseCopyable {
     let node: Unmanaged<DelayedNode>
     var next: UInt32
     let inputs: UInt32
@@ -49,44 +51,65 @@ package struct Lowering: ~Copyable {
   }
 
   private mutating func lower(_ root: DelayedNode) -> UInt32 {
-    visit(.passUnretained(root))
-    while let step = path.last {
-      if step.next == step.inputs &+ step.predecessors {
-        path.removeLast()
-        let task = step.node._withUnsafeGuaranteedRef { write($0, step) }
-        operands.removeLast(Int(step.next))
-        put(task, for: step.node)
-        operands.append(task)
-        continue
+    _ = visit(.passUnretained(root))
+    while path.count > 0 {
+      let place = path.count &- 1
+      var step = path.memory[place]
+      let total = step.inputs &+ step.predecessors
+      var isWaiting = false
+      while step.next < total {
+        let child = step.node._withUnsafeGuaranteedRef { $0.child(Int(step.next), inputs: Int(step.inputs)) }
+        step.next &+= 1
+        path.memory[place].next = step.next
+        if visit(child) {
+          isWaiting = true
+          break
+        }
       }
-      path[path.count &- 1].next = step.next &+ 1
-      visit(step.node._withUnsafeGuaranteedRef { $0.child(Int(step.next), inputs: Int(step.inputs)) })
+      if isWaiting { continue }
+      path.removeLast(1)
+      let task = step.node._withUnsafeGuaranteedRef { write($0, step) }
+      operands.removeLast(Int(total))
+      put(task, for: step.node)
+      operands.append(task)
     }
-    return operands.removeLast()
+    operands.removeLast(1)
+    return operands.memory[operands.count]
   }
 
-  /// Puts the task of a node on the stack of operands, or the node on the path where it has none yet.
+  /// Puts the task of a node on the stack of operands; or the node on the path where it has none yet and depends on others.
+  ///
+  /// - Returns: Whether it is on the path.
   @inline(__always)
-  private mutating func visit(_ node: Unmanaged<DelayedNode>) {
+  private mutating func visit(_ node: Unmanaged<DelayedNode>) -> Bool {
     if let task = task(of: node) {
       operands.append(task)
-      return
+      return false
     }
-    node._withUnsafeGuaranteedRef { object in
+    return node._withUnsafeGuaranteedRef { object in
       object.withUnsafeMutablePointerToHeader { head in
+        let inputs = head.pointee.count
         if let extras = head.pointee.extras {
           if let body = extras.shortcut?() {
+            let site = head.pointee.site
             let task = builder.addDeclared(
-              head.pointee.label, at: head.pointee.place, kind: .literal, traits: nil, body: body)
+              builder.label(site.label, at: site.place), kind: .literal, traits: nil, body: body)
             put(task, for: node)
             operands.append(task)
-            return
+            return false
           }
           path.append(
-            Step(node: node, next: 0, inputs: head.pointee.count, predecessors: UInt32(extras.predecessors.count)))
-          return
+            Step(node: node, next: 0, inputs: inputs, predecessors: UInt32(extras.predecessors.count)))
+          return true
         }
-        path.append(Step(node: node, next: 0, inputs: head.pointee.count, predecessors: 0))
+        if inputs > 0 {
+          path.append(Step(node: node, next: 0, inputs: inputs, predecessors: 0))
+          return true
+        }
+        let task = add(head)
+        put(task, for: node)
+        operands.append(task)
+        return false
       }
     }
   }
@@ -113,27 +136,41 @@ package struct Lowering: ~Copyable {
     node.withUnsafeMutablePointerToHeader { head in
       let first = operands.count &- Int(step.next)
       if let extras = head.pointee.extras { return writeSpecial(head.pointee, extras, step, first) }
-      for place in first..<operands.count { builder.dependNext(on: operands[place]) }
-      return builder.addDeclared(
-        head.pointee.label, at: head.pointee.place, kind: head.pointee.kind, traits: nil, body: head.pointee.body)
+      for place in first..<operands.count { builder.dependNext(on: operands.memory[place]) }
+      return add(head)
     }
+  }
+
+  /// Adds a plain task on the dependencies named before.
+  @inline(__always)
+  private mutating func add(_ head: UnsafeMutablePointer<DelayedHead>) -> UInt32 {
+    let address = head.pointee.siteAddress
+    let known = labels[address]
+    if known.address == address {
+      return builder.addDeclared(known.label, kind: known.kind, traits: nil, body: head.pointee.body)
+    }
+    let site = head.pointee.site
+    let label = builder.label(site.label, at: site.place)
+    labels[address] = RecentLabels.Entry(address: address, label: label, kind: site.kind)
+    return builder.addDeclared(label, kind: site.kind, traits: nil, body: head.pointee.body)
   }
 
   private mutating func writeSpecial(_ head: DelayedHead, _ extras: DelayedExtras, _ step: Step, _ first: Int) -> UInt32
   {
-    let inputs = operands[first..<(first + Int(step.inputs))]
-    let predecessors = operands[(first + Int(step.inputs))...]
+    let site = head.site
+    let all = (first..<operands.count).map { operands.memory[$0] }
+    let (inputs, predecessors) = (all[..<Int(step.inputs)], all[Int(step.inputs)...])
     if !predecessors.isEmpty { builder.waitNext(for: predecessors.map { builder.declaredNode($0) }) }
     if let lower = extras.lower {
-      return lower(&builder, inputs.map { builder.declaredNode($0) }, head.label, extras.traits).id.rawValue
+      return lower(&builder, inputs.map { builder.declaredNode($0) }, site.label, extras.traits).id.rawValue
     }
     for input in inputs { builder.dependNext(on: input) }
     if let key = extras.key {
       return builder.addKeyed(
-        head.label, at: head.place, kind: head.kind, traits: extras.traits, digest: key, body: head.body)
+        site.label, at: site.place, kind: site.kind, traits: extras.traits, digest: key, body: head.body)
     }
     return builder.addDeclared(
-      head.label, at: head.place, kind: head.kind, traits: extras.traits, body: head.body)
+      builder.label(site.label, at: site.place), kind: site.kind, traits: extras.traits, body: head.body)
   }
 }
 

@@ -6,7 +6,7 @@ import Synchronization
 
 extension Delayed {
   /// The same work under another name.
-  public func named(_ label: String) -> Delayed { changed(label: label, extras: node.header.extras) }
+  public func named(_ label: String) -> Delayed { changed(label: label, extras: node.site.extras) }
 
   /// Higher runs earlier where there is a choice.
   public func priority(_ priority: Int16) -> Delayed { annotated { $0.priority = priority } }
@@ -25,6 +25,18 @@ extension Delayed {
   public func resources(_ needs: [String: Int]) -> Delayed {
     annotated {
       $0.resources = needs.sorted { $0.key < $1.key }.map { ResourceNeed($0.key, amount: $0.value) }
+    }
+  }
+
+  /// On a cluster, only these workers run it; elsewhere it changes nothing.
+  ///
+  /// - Parameters:
+  ///   - workers: Their names, addresses or hosts; empty: all.
+  ///   - allowsOthers: Whether others may run it while none of them is there. Otherwise it waits for them.
+  public func workers(_ workers: [String], allowsOthers: Bool = false) -> Delayed {
+    annotated {
+      $0.workers = workers
+      $0.allowsOtherWorkers = allowsOthers
     }
   }
 
@@ -48,20 +60,20 @@ extension Delayed {
 
   /// Begins only when all of `others` have ended; their results are not used.
   public func after(_ others: [AnyDelayed]) -> Delayed {
-    let extras = node.header.extras ?? DelayedExtras()
+    let extras = node.site.extras ?? DelayedExtras()
     return changed(extras: extras.with(predecessors: extras.predecessors + others.map(\.node)))
   }
 
   /// Not shared with equal calls: each such computation is a task of its own, as one with side effects has to be.
   public func impure() -> Delayed {
-    guard let extras = node.header.extras, extras.lower != nil || extras.key != nil else { return self }
+    guard let extras = node.site.extras, extras.lower != nil || extras.key != nil else { return self }
     return changed(
       kind: .closure, extras: DelayedExtras(traits: extras.traits, predecessors: extras.predecessors))
   }
 
   /// With other traits.
   func annotated(_ change: (inout TaskTraits) -> Void) -> Delayed {
-    let extras = node.header.extras ?? DelayedExtras()
+    let extras = node.site.extras ?? DelayedExtras()
     var traits = extras.traits
     change(&traits)
     return changed(extras: extras.with(traits: traits))
@@ -69,13 +81,13 @@ extension Delayed {
 
   /// The same work, described in another way.
   func changed(label: String? = nil, kind: TaskKind? = nil, extras: DelayedExtras?) -> Delayed {
-    let head = node.header
+    let (site, inputs) = (node.site, node.inputs)
     return Delayed(
       node: DelayedNode.make(
         DelayedHead(
-          label: label ?? head.label, place: head.place, kind: kind ?? head.kind, extras: extras,
-          count: Int(head.count), body: head.body),
-        on: node.inputs))
+          label: label ?? site.label, place: site.place, kind: kind ?? site.kind, extras: extras,
+          count: inputs.count, body: node.body),
+        on: inputs))
   }
 }
 

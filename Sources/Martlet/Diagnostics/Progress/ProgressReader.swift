@@ -77,6 +77,20 @@ final class ProgressReader: RunReader, @unchecked Sendable {
     }
   }
 
+  func runAdvanced(_ run: ObservedRun, _ labels: [RunAdvance]) {
+    lock.withLock {
+      guard let place = place(of: run.graph.stamp) else { return }
+      // Tasks that are computed once more may be counted twice.
+      let done = labels.reduce(0) { $0 + $1.finished }
+      graphs[place].graph.done = min(graphs[place].graph.total, max(graphs[place].graph.done, done))
+      for label in labels {
+        if let number = graphs[place].graph.labels.firstIndex(of: label.label) {
+          graphs[place].graph.running[number] = label.running
+        }
+      }
+    }
+  }
+
   func runEnded(_ run: ObservedRun, at nanoseconds: UInt64, error: (any Error)?) {
     lock.withLock {
       guard let place = place(of: run.graph.stamp) else { return }

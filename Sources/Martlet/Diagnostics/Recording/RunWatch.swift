@@ -7,10 +7,16 @@ protocol RunReader: AnyObject, Sendable {
   func runBegan(_ run: ObservedRun)
   /// Things that happened to tasks, those of one thread in their order.
   func tasks(_ events: [TaskEvent])
+  /// How far the tasks of a run are that run in other processes.
+  func runAdvanced(_ run: ObservedRun, _ labels: [RunAdvance])
   /// A run has ended; all its events were told.
   func runEnded(_ run: ObservedRun, at nanoseconds: UInt64, error: (any Error)?)
   /// Everything up to now was told. Comes every 10 ms.
   func tick(at nanoseconds: UInt64)
+}
+
+extension RunReader {
+  func runAdvanced(_ run: ObservedRun, _ labels: [RunAdvance]) {}
 }
 
 /// An event log with a thread that reads it, and tells readers. The thread lives while there are readers.
@@ -129,11 +135,12 @@ final class RunWatch: @unchecked Sendable {
   private func takeNotices() -> [Feed.Notice] {
     var over: [Feed.Notice] = []
     for notice in feed.take() {
-      if case .began(let run) = notice {
+      switch notice {
+      case .began(let run):
         going[run.graph.stamp, default: 0] += 1
         for reader in readers { reader.runBegan(run) }
-      } else {
-        over.append(notice)
+      case .advanced(let run, let labels): for reader in readers { reader.runAdvanced(run, labels) }
+      case .ended: over.append(notice)
       }
     }
     return over
@@ -144,6 +151,7 @@ final class RunWatch: @unchecked Sendable {
     // Sendable: `watch` is set before anybody else has this; `notices` is used under `lock`.
     enum Notice {
       case began(ObservedRun)
+      case advanced(ObservedRun, [RunAdvance])
       case ended(ObservedRun, UInt64, (any Error)?)
     }
 
@@ -154,6 +162,15 @@ final class RunWatch: @unchecked Sendable {
     private var isOpen = false
 
     func runBegan(_ run: ObservedRun) { keep(.began(run)) }
+
+    func runAdvanced(_ run: ObservedRun, _ labels: [RunAdvance]) {
+      lock.withLock {
+        guard isOpen else { return }
+        // All that is known, each time: what was not read yet is out of date.
+        if case .advanced(let last, _)? = notices.last, last.number == run.number { notices.removeLast() }
+        notices.append(.advanced(run, labels))
+      }
+    }
 
     func runEnded(_ run: ObservedRun, at nanoseconds: UInt64, error: (any Error)?) {
       keep(.ended(run, nanoseconds, error))

@@ -50,8 +50,17 @@ extension Client {
   @available(*, noasync, message: "use await waitForWorkers")
   public func waitForWorkers(_ count: Int, timeout: Duration = .seconds(30)) throws {
     let end = ContinuousClock.now + timeout
-    while try workers().count < count {
-      if ContinuousClock.now >= end { throw ClusterError.timedOut("waiting for \(count) workers", timeout) }
+    let late = ClusterError.timedOut("waiting for \(count) workers", timeout)
+    while true {
+      // Without a connection there is no answer. Who has no time gets a moment for one.
+      let time = max(end - ContinuousClock.now, .seconds(1))
+      do {
+        let answer = try link.ask(.ask(.workers), timeout: time, what: "asking for the workers")
+        if try ClusterWorker.list(answer).count >= count { return }
+      } catch let error as ClusterError where error.code == .timedOut {
+        throw late
+      }
+      if ContinuousClock.now >= end { throw late }
       ThreadWaiter().wait(until: ThreadWaiter.deadline(after: .milliseconds(20)))
     }
   }
@@ -61,8 +70,16 @@ extension Client {
   /// - Throws: `ClusterError` (`.timedOut`) when there are fewer after that time.
   public func waitForWorkers(_ count: Int, timeout: Duration = .seconds(30)) async throws {
     let end = ContinuousClock.now + timeout
-    while try await workers().count < count {
-      if ContinuousClock.now >= end { throw ClusterError.timedOut("waiting for \(count) workers", timeout) }
+    let late = ClusterError.timedOut("waiting for \(count) workers", timeout)
+    while true {
+      let time = max(end - ContinuousClock.now, .seconds(1))
+      do {
+        let answer = try await link.ask(.ask(.workers), timeout: time, what: "asking for the workers")
+        if try ClusterWorker.list(answer).count >= count { return }
+      } catch let error as ClusterError where error.code == .timedOut {
+        throw late
+      }
+      if ContinuousClock.now >= end { throw late }
       try await Task.sleep(for: .milliseconds(20))
     }
   }
@@ -93,7 +110,8 @@ extension Client {
   /// - Throws: `ClusterError`.
   @available(*, noasync, message: "use await whoHas")
   public func whoHas<Value>(_ futures: [ClusterFuture<Value>]) throws -> [[String]] {
-    try link.ask(.whoHas(futures.map(\.token.cell)), what: "asking who has results").holders()
+    try link.ask(.whoHas(try link.cells(of: futures, "asking who has a future")), what: "asking who has results")
+      .holders()
   }
 
   /// The addresses of the workers that hold each of these results; none where a result is not there, or small enough for the
@@ -101,7 +119,8 @@ extension Client {
   ///
   /// - Throws: `ClusterError`.
   public func whoHas<Value>(_ futures: [ClusterFuture<Value>]) async throws -> [[String]] {
-    try await link.ask(.whoHas(futures.map(\.token.cell)), what: "asking who has results").holders()
+    try await link.ask(.whoHas(try link.cells(of: futures, "asking who has a future")), what: "asking who has results")
+      .holders()
   }
 
   /// What happened to the task of a future at the scheduler, a line an event.

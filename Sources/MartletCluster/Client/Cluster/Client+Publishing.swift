@@ -10,7 +10,7 @@ extension Client {
   /// - Throws: `ClusterError`, also when the name is taken.
   @available(*, noasync, message: "use await publish")
   public func publish<Value>(_ futures: [ClusterFuture<Value>], as name: String, overwrites: Bool = false) throws {
-    let cells = futures.map(\.token.cell)
+    let cells = try link.cells(of: futures, "publishing a future")
     _ = try link.ask(.publish(name: name, cells, overwrites: overwrites), what: "publishing \(name)")
   }
 
@@ -21,7 +21,7 @@ extension Client {
   public func publish<Value>(
     _ futures: [ClusterFuture<Value>], as name: String, overwrites: Bool = false
   ) async throws {
-    let cells = futures.map(\.token.cell)
+    let cells = try link.cells(of: futures, "publishing a future")
     _ = try await link.ask(.publish(name: name, cells, overwrites: overwrites), what: "publishing \(name)")
   }
 

@@ -6,13 +6,19 @@ extension Client {
   /// Puts a value onto the cluster, for tasks that need it.
   ///
   /// A small one stays with the scheduler, and is brought again to another one. A larger one goes to a worker; when that
-  /// worker is lost, so is the value. Equal values have one key.
+  /// worker is lost, so is the value, unless it was kept by others too. Equal values have one key.
   ///
+  /// - Parameters:
+  ///   - workers: Names or addresses of those that a large value may go to; empty: all.
+  ///   - broadcasts: Whether a large value is kept by as many workers as there are to choose from; the further copies are
+  ///     made in the background, by the workers.
   /// - Throws: `ClusterError`.
   @available(*, noasync, message: "use await scatter")
-  public func scatter<Value: PortableValue>(_ value: Value, label: String = "scattered") throws -> ClusterFuture<Value>
-  {
-    let futures: [ClusterFuture<Value>] = try scatter(each: [value], label: label)
+  public func scatter<Value: PortableValue>(
+    _ value: Value, label: String = "scattered", workers: [String] = [], broadcasts: Bool = false
+  ) throws -> ClusterFuture<Value> {
+    let futures: [ClusterFuture<Value>] = try scatter(
+      each: [value], label: label, workers: workers, broadcasts: broadcasts)
     return futures[0]
   }
 
@@ -20,31 +26,48 @@ extension Client {
   ///
   /// - Throws: `ClusterError`.
   public func scatter<Value: PortableValue>(
-    _ value: Value, label: String = "scattered"
+    _ value: Value, label: String = "scattered", workers: [String] = [], broadcasts: Bool = false
   ) async throws -> ClusterFuture<Value> {
-    let futures: [ClusterFuture<Value>] = try await scatter(each: [value], label: label)
+    let futures: [ClusterFuture<Value>] = try await scatter(
+      each: [value], label: label, workers: workers, broadcasts: broadcasts)
     return futures[0]
   }
 
   /// Puts values onto the cluster, large ones spread over the workers by their threads.
   ///
+  /// - Parameters:
+  ///   - workers: Names or addresses of those that large values go to; empty: all.
+  ///   - broadcasts: Whether each large value is kept by as many workers as there are to choose from; the further copies are
+  ///     made in the background, by the workers.
   /// - Throws: `ClusterError`, also when there is no worker for a large value.
   @available(*, noasync, message: "use await scatter")
   public func scatter<Value: PortableValue>(
-    each values: [Value], label: String = "scattered"
+    each values: [Value], label: String = "scattered", workers names: [String] = [], broadcasts: Bool = false
   ) throws -> [ClusterFuture<Value>] {
     let load = try ScatterLoad(values, label, link)
-    return try load.post(try load.hasLarge ? workers() : []).map { ClusterFuture($0) }
+    let places = try ScatterLoad.chosen(names, of: load.hasLarge || !names.isEmpty ? try workers() : [])
+    let futures = try load.post(places).map { ClusterFuture<Value>($0) }
+    let large = zip(futures, load.isLarge).filter { $1 }.map(\.0)
+    if broadcasts, places.count > 1 { try replicate(large, copies: places.count) }
+    return futures
   }
 
   /// Puts values onto the cluster, large ones spread over the workers by their threads.
   ///
+  /// - Parameters:
+  ///   - workers: Names or addresses of those that large values go to; empty: all.
+  ///   - broadcasts: Whether each large value is kept by as many workers as there are to choose from; the further copies are
+  ///     made in the background, by the workers.
   /// - Throws: `ClusterError`, also when there is no worker for a large value.
   public func scatter<Value: PortableValue>(
-    each values: [Value], label: String = "scattered"
+    each values: [Value], label: String = "scattered", workers names: [String] = [], broadcasts: Bool = false
   ) async throws -> [ClusterFuture<Value>] {
     let load = try ScatterLoad(values, label, link)
-    return try load.post(load.hasLarge ? try await workers() : []).map { ClusterFuture($0) }
+    let places = try ScatterLoad.chosen(names, of: load.hasLarge || !names.isEmpty ? try await workers() : [])
+    let futures = try load.post(places).map { ClusterFuture<Value>($0) }
+    let large = zip(futures, load.isLarge).filter { $1 }.map(\.0)
+    if broadcasts, places.count > 1 { try await replicate(large, copies: places.count) }
+    return futures
   }
 }
 
@@ -52,7 +75,7 @@ extension Client {
 private struct ScatterLoad {
   private let link: ClientLink
   private var values: [ScatteredValue] = []
-  private var data: [ScatteredBytes] = []
+  private var data: [WrittenBytes] = []
 
   /// What one message may take.
   private static let messageBytes = 4 << 20
@@ -66,16 +89,38 @@ private struct ScatterLoad {
         "Call TaskFunctions.register(value:) with it before the client is made")
     }
     for value in list {
-      let bytes = try value.sharedBytes()
-      let digest = GraphBuilder.hasher(ofLiteral: type, bytes).digest()
-      let isSmall = bytes.count <= WireLimits.inlineResultBytes
+      // Long arrays stay where they are, and go to the worker from there.
+      let bytes = try ScatterLoad.written(value)
+      let digest = bytes.literalDigest(type)
+      let isSmall = bytes.byteCount <= WireLimits.inlineResultBytes
       values.append(
         ScatteredValue(
-          digest: digest, label: label, type: type, byteCount: Int64(bytes.count), holders: [],
-          bytes: isSmall ? bytes : nil))
-      data.append(ScatteredBytes(bytes))
+          digest: digest, label: label, type: type, byteCount: Int64(bytes.byteCount), holders: [],
+          bytes: isSmall ? bytes.bytes : nil))
+      data.append(bytes)
     }
   }
+
+  private static func written<Value: PortableValue>(_ value: Value) throws(ClusterError) -> WrittenBytes {
+    var writer = ByteWriter(sharingFrom: ByteSegment.leastBytes)
+    value.write(to: &writer)
+    if let failure = writer.failure {
+      throw ClusterError(.wrongType, "a \(Value.self) cannot be written: \(failure)", "Correct the value")
+    }
+    return WrittenBytes(writer)
+  }
+
+  /// The workers that were asked for; all when none is named.
+  static func chosen(_ names: [String], of workers: [ClusterWorker]) throws(ClusterError) -> [ClusterWorker] {
+    if names.isEmpty { return workers.filter { $0.status == "running" } }
+    if let missing = names.first(where: { name in !workers.contains { $0.name == name || $0.address == name } }) {
+      throw ClusterError(.denied, "there is no worker \(missing) to put values onto", "Name one that is there")
+    }
+    return workers.filter { $0.status == "running" && (names.contains($0.name) || names.contains($0.address)) }
+  }
+
+  /// Which values do not stay with the scheduler.
+  var isLarge: [Bool] { values.map { $0.bytes == nil } }
 
   var hasLarge: Bool { values.contains { $0.bytes == nil } }
 
@@ -89,7 +134,7 @@ private struct ScatterLoad {
       small = []
       smallBytes = 0
     }
-    let places = workers.filter { $0.status == "running" }
+    let places = workers
     if hasLarge, places.isEmpty {
       throw ClusterError(.denied, "there is no worker to put a large value onto", "Start a worker, then try again")
     }

@@ -28,7 +28,8 @@ extension Client {
   ///
   /// - Parameters:
   ///   - places: How many there are: the same number for all who use it.
-  ///   - leaseTime: How long places are held by who is cut off.
+  ///   - leaseTime: How long places are held by who does not answer any more, at least half a second. Those of a client whose
+  ///     connection ends are free at once.
   public func semaphore(_ name: String, places: Int, leaseTime: Duration = .seconds(30)) -> ClusterSemaphore {
     ClusterSemaphore(name, places: places, leaseTime: leaseTime, link)
   }

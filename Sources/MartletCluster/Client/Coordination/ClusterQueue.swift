@@ -46,7 +46,7 @@ public struct ClusterQueue<Value: PortableValue>: Sendable {
   @available(*, noasync, message: "use await put")
   @discardableResult
   public func put(_ future: ClusterFuture<Value>, timeout: Duration? = nil) throws -> Bool {
-    SharedReading.isDone(try link.ask(putting(future, timeout), what: "putting into the queue \(name)"))
+    SharedReading.isDone(try link.ask(try putting(future, timeout), what: "putting into the queue \(name)"))
   }
 
   /// Appends a future of this client; the cluster keeps its result until somebody takes it.
@@ -56,7 +56,7 @@ public struct ClusterQueue<Value: PortableValue>: Sendable {
   /// - Throws: `ClusterError`.
   @discardableResult
   public func put(_ future: ClusterFuture<Value>, timeout: Duration? = nil) async throws -> Bool {
-    SharedReading.isDone(try await link.ask(putting(future, timeout), what: "putting into the queue \(name)"))
+    SharedReading.isDone(try await link.ask(try putting(future, timeout), what: "putting into the queue \(name)"))
   }
 
   /// Takes the oldest value; waits until there is one.
@@ -73,12 +73,13 @@ public struct ClusterQueue<Value: PortableValue>: Sendable {
   ///
   /// - Parameter timeout: How long to wait; nil: as long as it takes.
   /// - Returns: Nil when the time was over.
-  /// - Throws: `ClusterError`, also when it is no `Value`.
+  /// - Throws: `ClusterError`, also when it is no `Value`. `CancellationError` when the Swift task is cancelled: what had been taken
+  ///   for it in the same moment goes back, behind what was put since.
   public func take(timeout: Duration? = nil) async throws -> Value? {
     try SharedReading.value(try await link.ask(taking(timeout), what: "taking from the queue \(name)"))
   }
 
-  /// Takes the oldest, which is a future of this client.
+  /// Takes the oldest, which is a future, of this client or another one.
   ///
   /// - Parameter timeout: How long to wait; nil: as long as it takes.
   /// - Returns: Nil when the time was over.
@@ -88,11 +89,11 @@ public struct ClusterQueue<Value: PortableValue>: Sendable {
     try SharedReading.future(try link.ask(taking(timeout), what: "taking from the queue \(name)"))
   }
 
-  /// Takes the oldest, which is a future of this client.
+  /// Takes the oldest, which is a future, of this client or another one.
   ///
   /// - Parameter timeout: How long to wait; nil: as long as it takes.
   /// - Returns: Nil when the time was over.
-  /// - Throws: `ClusterError`, also when it is no future.
+  /// - Throws: `ClusterError`, also when it is no future. `CancellationError`: as `take`.
   public func takeFuture(timeout: Duration? = nil) async throws -> ClusterFuture<Value>? {
     try SharedReading.future(try await link.ask(taking(timeout), what: "taking from the queue \(name)"))
   }
@@ -104,11 +105,12 @@ public struct ClusterQueue<Value: PortableValue>: Sendable {
         timeoutNanoseconds: SharedReading.nanoseconds(timeout)), nil)
   }
 
-  private func putting(_ future: ClusterFuture<Value>, _ timeout: Duration?) -> RequestBody {
+  private func putting(_ future: ClusterFuture<Value>, _ timeout: Duration?) throws(ClusterError) -> RequestBody {
     .coordinate(
       .put(
         queue: name, value: .bytes(type: "", []), limit: UInt32(clamping: limit),
-        timeoutNanoseconds: SharedReading.nanoseconds(timeout)), future.token.cell)
+        timeoutNanoseconds: SharedReading.nanoseconds(timeout)),
+      try link.cells(of: [future], "putting a future into the queue \(name)").first)
   }
 
   private func taking(_ timeout: Duration?) -> RequestBody {

@@ -3,20 +3,22 @@ import MartletProtocol
 
 /// So many places that clients and tasks of a cluster share by name. All who use it have to name the same number.
 ///
-/// Places are held by leases, which are renewed while this process runs: who dies or is cut off loses them.
+/// Places are held by leases, which are renewed while this process runs. Others get the places at once when the connection between
+/// the scheduler and who holds them ends, and after the time of the lease when he does not answer any more.
 public struct ClusterSemaphore: Sendable {
   /// What all call it.
   public let name: String
   /// The number of places.
   public let places: Int
-  /// How long a lease lasts that is not renewed.
+  /// How long a lease lasts that is not renewed; at least half a second.
   public let leaseTime: Duration
   private let link: ClientLink
 
   init(_ name: String, places: Int, leaseTime: Duration, _ link: ClientLink) {
     self.name = name
     self.places = max(1, places)
-    self.leaseTime = leaseTime
+    // The session looks ten times a second which leases have to be renewed.
+    self.leaseTime = max(leaseTime, .milliseconds(500))
     self.link = link
   }
 
@@ -96,7 +98,7 @@ public final class ClusterLease: Sendable {
   /// has seen.
   public var fence: UInt64 { state.fence }
 
-  /// Whether it could not be renewed in time, so that somebody else may have the places.
+  /// Whether the connection to the scheduler has ended since, or it could not be renewed in time: somebody else may have the places.
   public var isLost: Bool { state.isLost }
 
   /// Gives the places back. Once; nothing happens afterwards.

@@ -40,8 +40,11 @@ public struct ClusterTopic<Value: PortableValue>: Sendable {
     let messages = try begin(buffer)
     link.requireOffLoop()
     while !messages.buffer.isUnderWay {
+      try BodyRest.checkCancellation()
       let waiter = ThreadWaiter()
-      if messages.buffer.wait(isBeginning: true, { waiter.set() }) { waiter.wait() }
+      guard let number = messages.buffer.wait(isBeginning: true, { waiter.set() }) else { continue }
+      waiter.wait()
+      messages.buffer.stopWaiting(number)
     }
     return messages
   }
@@ -49,10 +52,13 @@ public struct ClusterTopic<Value: PortableValue>: Sendable {
   /// Listens from now on; returns when the scheduler knows of it.
   ///
   /// - Parameter buffer: Messages that may wait for their reader; then the oldest are dropped.
-  /// - Throws: `ClusterError`.
+  /// - Throws: `ClusterError`; `CancellationError` when the Swift task is cancelled meanwhile.
   public func messages(buffer: Int = 1024) async throws -> ClusterMessages<Value> {
     let messages = try begin(buffer)
-    while !messages.buffer.isUnderWay { await messages.suspend(isBeginning: true) }
+    while !messages.buffer.isUnderWay {
+      try Task.checkCancellation()
+      await messages.suspend(isBeginning: true)
+    }
     return messages
   }
 
@@ -95,7 +101,11 @@ public final class ClusterMessages<Value: PortableValue>: AsyncSequence, Sendabl
         return nil
       case .nothing:
         let waiter = ThreadWaiter()
-        if buffer.wait({ waiter.set() }), !waiter.wait(until: deadline) { return nil }
+        if let number = buffer.wait({ waiter.set() }) {
+          defer { buffer.stopWaiting(number) }
+          if !waiter.wait(until: deadline) { return nil }
+        }
+        try BodyRest.checkCancellation()
       }
     }
   }
@@ -116,12 +126,13 @@ public final class ClusterMessages<Value: PortableValue>: AsyncSequence, Sendabl
 
   fileprivate func suspend(isBeginning: Bool) async {
     let gate = TaskGate()
-    guard buffer.wait(isBeginning: isBeginning, { gate.open() }) else { return }
+    guard let number = buffer.wait(isBeginning: isBeginning, { gate.open() }) else { return }
     await withTaskCancellationHandler {
       await withUnsafeContinuation { gate.suspend($0) }
     } onCancel: {
       gate.open()
     }
+    buffer.stopWaiting(number)
   }
 
   /// Takes messages as they come.

@@ -39,7 +39,9 @@ public struct ClusterVariable<Value: PortableValue>: Sendable {
   @available(*, noasync, message: "use await set")
   public func set(_ future: ClusterFuture<Value>) throws {
     _ = try link.ask(
-      .coordinate(.set(variable: name, value: .bytes(type: "", [])), future.token.cell),
+      .coordinate(
+        .set(variable: name, value: .bytes(type: "", [])),
+        try link.cells(of: [future], "setting the variable \(name) to a future").first),
       what: "setting the variable \(name)")
   }
 
@@ -48,7 +50,9 @@ public struct ClusterVariable<Value: PortableValue>: Sendable {
   /// - Throws: `ClusterError`.
   public func set(_ future: ClusterFuture<Value>) async throws {
     _ = try await link.ask(
-      .coordinate(.set(variable: name, value: .bytes(type: "", [])), future.token.cell),
+      .coordinate(
+        .set(variable: name, value: .bytes(type: "", [])),
+        try link.cells(of: [future], "setting the variable \(name) to a future").first),
       what: "setting the variable \(name)")
   }
 
@@ -86,7 +90,7 @@ public struct ClusterVariable<Value: PortableValue>: Sendable {
     try SharedReading.value(try await link.ask(reading(timeout), what: "reading the variable \(name)"))
   }
 
-  /// Its value, which is a future of this client; waits until it has one.
+  /// Its value, which is a future, of this client or another one; waits until it has one.
   ///
   /// - Parameter timeout: How long to wait; nil: as long as it takes.
   /// - Returns: Nil when the time was over.
@@ -96,7 +100,7 @@ public struct ClusterVariable<Value: PortableValue>: Sendable {
     try SharedReading.future(try link.ask(reading(timeout), what: "reading the variable \(name)"))
   }
 
-  /// Its value, which is a future of this client; waits until it has one.
+  /// Its value, which is a future, of this client or another one; waits until it has one.
   ///
   /// - Parameter timeout: How long to wait; nil: as long as it takes.
   /// - Returns: Nil when the time was over.

@@ -10,7 +10,7 @@ final class MessageBuffer: @unchecked Sendable {
   private var hasEnded = false
   private var hasBegun = false
   private var error: ClusterError?
-  private var waiters: [@Sendable () -> Void] = []
+  private var waiters = WaiterList()
   private let limit: Int
 
   enum Next {
@@ -22,6 +22,10 @@ final class MessageBuffer: @unchecked Sendable {
   init(limit: Int) { self.limit = max(1, limit) }
 
   var droppedCount: Int { lock.withLock { dropped } }
+  /// Places that are taken up, and bytes.
+  var size: (places: Int, bytes: Int) {
+    lock.withLock { (messages.count, messages.reduce(0) { $0 + $1.count }) }
+  }
   /// Whether the scheduler knows of the listener, or there will be none.
   var isUnderWay: Bool { lock.withLock { hasBegun || hasEnded } }
 
@@ -32,7 +36,7 @@ final class MessageBuffer: @unchecked Sendable {
   func add(_ message: [UInt8]) {
     change {
       if messages.count - head == limit {
-        head += 1
+        letGoFirst()
         dropped += 1
       }
       messages.append(message)
@@ -49,8 +53,7 @@ final class MessageBuffer: @unchecked Sendable {
   private func change(_ body: () -> Void) {
     let told = lock.withLock {
       body()
-      defer { waiters = [] }
-      return waiters
+      return waiters.takeAll()
     }
     for tell in told { tell() }
   }
@@ -61,23 +64,34 @@ final class MessageBuffer: @unchecked Sendable {
     lock.withLock {
       guard head < messages.count else { return hasEnded ? .end(error) : .nothing }
       let message = messages[head]
-      head += 1
-      if head == messages.count || head > 64 && head * 2 > messages.count {
-        messages.removeFirst(head)
-        head = 0
-      }
+      letGoFirst()
       return .message(message)
+    }
+  }
+
+  /// Under the lock. At most as many places as there are messages, and some, are kept empty.
+  private func letGoFirst() {
+    messages[head] = []
+    head += 1
+    if head == messages.count || head > 64 && head * 2 > messages.count {
+      messages.removeFirst(head)
+      head = 0
     }
   }
 
   /// Calls `tell` once when something has changed.
   ///
-  /// - Returns: False when there is something already, which `isDone` says under the lock.
-  func wait(isBeginning: Bool = false, _ tell: @escaping @Sendable () -> Void) -> Bool {
+  /// - Returns: The number for `stopWaiting`; nil when there is something already.
+  func wait(isBeginning: Bool = false, _ tell: @escaping @Sendable () -> Void) -> UInt64? {
     lock.withLock {
-      if hasEnded || head < messages.count || isBeginning && hasBegun { return false }
-      waiters.append(tell)
-      return true
+      if hasEnded || head < messages.count || isBeginning && hasBegun { return nil }
+      return waiters.add(tell)
     }
   }
+
+  /// Whoever waited is not told any more.
+  func stopWaiting(_ number: UInt64) { lock.withLock { waiters.remove(number) } }
+
+  /// How many wait.
+  var waiterCount: Int { lock.withLock { waiters.count } }
 }

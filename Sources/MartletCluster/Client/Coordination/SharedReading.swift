@@ -22,7 +22,7 @@ enum SharedReading {
       return try Value(sharedBytes: bytes)
     case .answer(.timedOut): return nil
     case .futures: throw ClusterError.wrongType("a future", expected: "\(Value.self)")
-    case .answer, .failed, .holders, .lease: throw ClusterError.denied("a shared value", "\(answer)")
+    case .answer, .failed, .holders, .onWorkers, .lease: throw ClusterError.denied("a shared value", "\(answer)")
     }
   }
 
@@ -32,7 +32,7 @@ enum SharedReading {
     case .futures(let tokens): return tokens.first.map { ClusterFuture($0) }
     case .answer(.timedOut): return nil
     case .answer(.value(let type, _)): throw ClusterError.wrongType(type, expected: "a future")
-    case .answer, .failed, .holders, .lease: throw ClusterError.denied("a shared future", "\(answer)")
+    case .answer, .failed, .holders, .onWorkers, .lease: throw ClusterError.denied("a shared future", "\(answer)")
     }
   }
 }

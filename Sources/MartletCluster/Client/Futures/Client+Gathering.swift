@@ -7,10 +7,13 @@ extension Client {
   /// - Throws: As `ClusterFuture.result`, for the first that has no value.
   @available(*, noasync, message: "use await gather")
   public func gather<Value>(_ futures: [ClusterFuture<Value>]) throws -> [Value] {
-    let cells = futures.map(\.token.cell)
+    let cells = try link.cells(of: futures, "gathering a future")
     for cell in cells { cell.beginReading() }
     defer { endReading(futures) }
-    if !cells.allSatisfy(\.isReadable) { _ = try link.ask(.gather(cells), what: "gathering") }
+    if !cells.allSatisfy(\.isReadable) {
+      try SelfWait.check(cells)
+      _ = try link.ask(.gather(cells), what: "gathering")
+    }
     return try futures.map { try $0.valueHere() }
   }
 
@@ -18,10 +21,13 @@ extension Client {
   ///
   /// - Throws: As `ClusterFuture.value`, for the first that has no value.
   public func gather<Value>(_ futures: [ClusterFuture<Value>]) async throws -> [Value] {
-    let cells = futures.map(\.token.cell)
+    let cells = try link.cells(of: futures, "gathering a future")
     for cell in cells { cell.beginReading() }
     defer { endReading(futures) }
-    if !cells.allSatisfy(\.isReadable) { _ = try await link.ask(.gather(cells), what: "gathering") }
+    if !cells.allSatisfy(\.isReadable) {
+      try SelfWait.check(cells)
+      _ = try await link.ask(.gather(cells), what: "gathering")
+    }
     return try futures.map { try $0.valueHere() }
   }
 
@@ -33,21 +39,20 @@ extension Client {
 
   /// Nobody shall compute these any more. Tasks stay where another client wants them, unless `force`.
   public func cancel<Value>(_ futures: [ClusterFuture<Value>], force: Bool = false) {
-    link.post(.cancel(futures.map(\.token.cell), force: force))
+    for (link, cells) in futures.map(\.token).cellsByLink { link.post(.cancel(cells, force: force)) }
   }
 
   /// Computes these once more after they have failed or were cancelled.
-  public func retry<Value>(_ futures: [ClusterFuture<Value>]) { link.post(.retry(futures.map(\.token.cell))) }
+  public func retry<Value>(_ futures: [ClusterFuture<Value>]) {
+    for (link, cells) in futures.map(\.token).cellsByLink { link.retry(cells) }
+  }
 }
 
 extension ClusterFuture {
   /// The value that a gather has brought.
   fileprivate func valueHere() throws -> Value {
-    switch token.cell.look() {
-    case .value(let value): return try value.value(as: Value.self, token.link.registry)
-    case .failure(let error): throw error
-    case .underWay, .unasked: throw ClusterError.notFetched("it went while it was gathered")
-    }
+    if let value = token.cell.valueHere { return try value.value(as: Value.self, token.link.registry) }
+    throw token.cell.failureError ?? ClusterError.notFetched("it went while it was gathered")
   }
 }
 

@@ -5,8 +5,10 @@ extension Client {
   /// Lets the cluster compute a result, and returns at once.
   ///
   /// - Throws: `ShippingError` for a task that cannot be sent; `ClusterError` when the client is closed.
-  public func submit<Value: PortableValue>(_ delayed: Delayed<Value>) throws -> ClusterFuture<Value> {
-    let futures: [ClusterFuture<Value>] = try submit([delayed])
+  public func submit<Value: PortableValue>(
+    _ delayed: Delayed<Value>, options: SubmitOptions? = nil
+  ) throws -> ClusterFuture<Value> {
+    let futures: [ClusterFuture<Value>] = try submit([delayed], options: options)
     return futures[0]
   }
 
@@ -14,9 +16,9 @@ extension Client {
   ///
   /// - Throws: `ShippingError` for a task that cannot be sent; `ClusterError` when the client is closed.
   public func submit<Value: PortableValue>(
-    _ delayed: [Delayed<Value>], order: GraphOrder = .leastMemory
+    _ delayed: [Delayed<Value>], order: GraphOrder = .leastMemory, options: SubmitOptions? = nil
   ) throws -> [ClusterFuture<Value>] {
-    try tokens(delayed.map(\.node), order).map { ClusterFuture($0) }
+    try tokens(delayed.map(\.node), order, options).map { ClusterFuture($0) }
   }
 
   /// Lets the cluster call a registered function, with the results of `inputs`.
@@ -32,21 +34,23 @@ extension Client {
   ///
   /// - Returns: The futures in the order of the elements.
   public func map<Element, Value: PortableValue>(
-    _ elements: some Sequence<Element>, _ body: (Element) throws -> Delayed<Value>
+    _ elements: some Sequence<Element>, options: SubmitOptions? = nil, _ body: (Element) throws -> Delayed<Value>
   ) throws -> [ClusterFuture<Value>] {
-    try submit(elements.map(body))
+    try submit(elements.map(body), options: options)
   }
 
   /// Lets the cluster call each of these functions, as one graph.
   public func map<Function: PortableTaskFunction>(
-    _ functions: [Function], fileID: StaticString = #fileID, line: UInt = #line
+    _ functions: [Function], options: SubmitOptions? = nil, fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> [ClusterFuture<Function.Result>] {
-    try submit(functions.map { delayed($0, on: [], fileID: fileID, line: line) })
+    try submit(functions.map { delayed($0, on: [], fileID: fileID, line: line) }, options: options)
   }
 
   /// Lets the cluster compute a result and keep it as long as the given computation, or what is made of it, is kept.
-  public func persist<Value: PortableValue>(_ delayed: Delayed<Value>) throws -> Delayed<Value> {
-    try submit(delayed).delayed
+  public func persist<Value: PortableValue>(
+    _ delayed: Delayed<Value>, options: SubmitOptions? = nil
+  ) throws -> Delayed<Value> {
+    try submit(delayed, options: options).delayed
   }
 
   /// The result, computed on the cluster; blocks the thread.
@@ -63,21 +67,26 @@ extension Client {
   }
 
   /// Sends the graph of all nodes; a token for each of them.
-  private func tokens(_ nodes: [DelayedNode], _ order: GraphOrder) throws -> [FutureToken] {
+  private func tokens(_ nodes: [DelayedNode], _ order: GraphOrder, _ options: SubmitOptions?) throws -> [FutureToken] {
     if nodes.isEmpty { return [] }
     let (graph, outputs) = Lowering.graph(of: nodes, order: order)
     var wanted: [TaskID] = []
     for task in outputs.map(\.id).sorted() where wanted.last != task { wanted.append(task) }
-    var shipment = try GraphShipment(graph, number: 0, wanted: wanted, registry: link.registry)
+    var shipment = try GraphShipment(
+      graph, number: 0, wanted: wanted, registry: link.registry, defaults: options,
+      leastLayerBlocks: link.shell.options.leastLayerBlocks)
     var pieces: [Submission] = []
     var bytes = 0
+    var wait = SelfWait()
     while let piece = try shipment.next() {
       bytes += piece.estimatedBytes
+      wait.note(piece)
       pieces.append(piece)
     }
     var tokens: [FutureToken?] = Array(repeating: nil, count: wanted.count)
     for (number, place) in shipment.wantedPlaces.enumerated() where tokens[place] == nil {
-      tokens[place] = FutureToken(ResultCell(digest: shipment.wantedDigests[number]), link)
+      let digest = shipment.wantedDigests[number]
+      tokens[place] = FutureToken(ResultCell(digest: digest, blocker: wait.blocked(digest)), link)
     }
     let made = tokens.compactMap { $0 }
     let submitted = SubmittedGraph(
@@ -95,6 +104,7 @@ extension Submission {
   /// What it takes in memory and on the wire, about.
   var estimatedBytes: Int {
     var bytes = 256 + 64 * traits.count
+    for layer in layers { bytes += 64 + layer.arguments.count + 32 * layer.inputs.count + 4 * layer.wanted.count }
     for task in tasks {
       bytes += 64 + 17 * task.dependencies.count
       switch task.work {

@@ -3,25 +3,34 @@ import MartletBytes
 extension ClusterFuture {
   /// The value, when the task has ended; throws why there is none.
   ///
-  /// Cancelling the Swift task that waits here changes nothing: call `cancel()` on the future.
+  /// Cancelling the Swift task that waits ends the wait, not the task: for that call `cancel()` on the future.
   ///
   /// - Throws: `ClusterTaskError` with what the task threw; `CancellationError` when it was cancelled; `ClusterError` when the
   ///   session is over or the value cannot be read.
   public var value: Value {
     get async throws {
       let cell = token.cell
-      cell.beginReading()
+      let begin = cell.beginReading()
       defer { endReading() }
       while true {
-        switch cell.look() {
+        switch cell.look(since: begin) {
         case .value(let value): return try value.value(as: Value.self, token.link.registry)
         case .failure(let error): throw error
         case .unasked: try want()
         case .underWay: break
         }
-        await withUnsafeContinuation { continuation in
-          let listener = CellListener(needsValue: true) { continuation.resume() }
-          if !cell.add(listener) { continuation.resume() }
+        try SelfWait.check([cell])
+        let gate = TaskGate()
+        let listener = CellListener(needsValue: true) { gate.open() }
+        guard cell.add(listener, since: begin) else { continue }
+        await withTaskCancellationHandler {
+          await withUnsafeContinuation { gate.suspend($0) }
+        } onCancel: {
+          gate.open()
+        }
+        if Task.isCancelled, !cell.isReadable {
+          cell.remove(listener)
+          throw CancellationError()
         }
       }
     }
@@ -56,20 +65,22 @@ extension ClusterFuture {
 
   func readBlocking(until deadline: UInt64?) throws -> Value {
     let cell = token.cell
-    cell.beginReading()
+    let begin = cell.beginReading()
     defer { endReading() }
     while true {
-      switch cell.look() {
+      switch cell.look(since: begin) {
       case .value(let value): return try value.value(as: Value.self, token.link.registry)
       case .failure(let error): throw error
       case .unasked: try want()
       case .underWay: break
       }
       token.link.requireOffLoop()
+      try SelfWait.check([cell])
+      try BodyRest.checkCancellation()
       if ThreadWaiter.spin({ cell.isReadable }) { continue }
       let waiter = ThreadWaiter()
       let listener = CellListener(needsValue: true) { waiter.set() }
-      guard cell.add(listener) else { continue }
+      guard cell.add(listener, since: begin) else { continue }
       guard waiter.wait(until: deadline) else {
         cell.remove(listener)
         if cell.isReadable { continue }
@@ -98,7 +109,9 @@ extension ClusterFuture {
     let waiter = ThreadWaiter()
     let listener = CellListener(needsValue: false) { waiter.set() }
     guard token.cell.add(listener) else { return true }
-    if waiter.wait(until: ThreadWaiter.deadline(after: timeout)) { return true }
+    waiter.wait(until: ThreadWaiter.deadline(after: timeout))
+    // The time may be over, or the body of a task that waits here cancelled.
+    if isFinished { return true }
     token.cell.remove(listener)
     return isFinished
   }

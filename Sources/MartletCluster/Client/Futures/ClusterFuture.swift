@@ -22,8 +22,7 @@ public struct ClusterFuture<Value: PortableValue>: Sendable {
 
   init(_ token: FutureToken) { self.token = token }
 
-  /// The key of the task, 32 hexadecimal digits: the same for the same work in every process. Zeros where it came from
-  /// another client.
+  /// The key of the task, 32 hexadecimal digits: the same for the same work in every process.
   public var key: String { token.cell.digest.description }
 
   /// How far it is, as far as this client has heard.
@@ -42,8 +41,9 @@ public struct ClusterFuture<Value: PortableValue>: Sendable {
   /// Nobody shall compute it any more. Its tasks stay where another client wants them, unless `force`.
   public func cancel(force: Bool = false) { token.link.post(.cancel([token.cell], force: force)) }
 
-  /// Computes it once more after it has failed or was cancelled, from the task that failed first.
-  public func retry() { token.link.post(.retry([token.cell])) }
+  /// Computes it once more after it has failed or was cancelled, from the task that failed first. It waits from then on; where nothing is
+  /// known any more that could give it, it has failed as before.
+  public func retry() { token.link.retry([token.cell]) }
 
   /// The same result as an input of further computations; the future lives as long as they.
   ///

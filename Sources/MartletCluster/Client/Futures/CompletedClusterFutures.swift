@@ -22,17 +22,19 @@ public final class CompletedClusterFutures<Value: PortableValue>: AsyncSequence,
   /// Adds a future; one that has ended already comes as if it did now.
   public func insert(_ future: ClusterFuture<Value>) { shared.insert(future.token) }
 
+  /// How many wait for one.
+  var waiterCount: Int { shared.waiterCount }
+
   /// Futures that nobody has taken.
   public var remaining: Int { shared.remaining }
 
   /// Cancels those that have not ended; they come too.
   public func cancelAll() {
-    let tokens = shared.unfinished
-    guard let link = tokens.first?.link else { return }
-    link.post(.cancel(tokens.map(\.cell), force: false))
+    for (link, cells) in shared.unfinished.cellsByLink { link.post(.cancel(cells, force: false)) }
   }
 
-  /// The next future that has ended; blocks the calling thread until there is one. Nil when all have been taken.
+  /// The next future that has ended; blocks the calling thread until there is one. Nil when all have been taken, and when the task
+  /// of the cluster that waits here is cancelled.
   @available(*, noasync, message: "use for await")
   public func next() -> ClusterFuture<Value>? {
     if case .token(let token) = shared.next(until: nil) { return ClusterFuture(token) }
@@ -41,13 +43,16 @@ public final class CompletedClusterFutures<Value: PortableValue>: AsyncSequence,
 
   /// The next future that has ended; blocks the calling thread until there is one. Nil when all have been taken.
   ///
-  /// - Throws: `ClusterError` (`.timedOut`) when none ends in this time.
+  /// - Throws: `ClusterError` (`.timedOut`) when none ends in this time; `CancellationError` when the task of the cluster that waits
+  ///   here is cancelled.
   @available(*, noasync, message: "use for await")
   public func next(timeout: Duration) throws -> ClusterFuture<Value>? {
     switch shared.next(until: ThreadWaiter.deadline(after: timeout)) {
     case .token(let token): return ClusterFuture(token)
     case .end: return nil
-    case .nothing: throw ClusterError.timedOut("waiting for the next of several futures", timeout)
+    case .nothing:
+      try BodyRest.checkCancellation()
+      throw ClusterError.timedOut("waiting for the next of several futures", timeout)
     }
   }
 
@@ -86,7 +91,7 @@ private final class CompletedCells: @unchecked Sendable {
   private var asked = 0
   /// The last one that was taken, when its value was fetched ahead.
   private var lastTaken: FutureToken?
-  private var waiters: [@Sendable () -> Void] = []
+  private var waiters = WaiterList()
   private let prefetch: Int
 
   enum Answer {
@@ -119,8 +124,7 @@ private final class CompletedCells: @unchecked Sendable {
   private func finished(_ id: ObjectIdentifier) {
     let (told, fetched) = lock.withLock { () -> ([@Sendable () -> Void], [FutureToken]) in
       if let token = pending.removeValue(forKey: id) { ended.append(token) }
-      defer { waiters = [] }
-      return (waiters, nextToFetch())
+      return (waiters.takeAll(), nextToFetch())
     }
     for token in fetched { CompletedCells.fetch(token) }
     for tell in told { tell() }
@@ -136,8 +140,8 @@ private final class CompletedCells: @unchecked Sendable {
   }
 
   private static func fetch(_ token: FutureToken) {
-    token.cell.beginReading()
-    if case .unasked = token.cell.look() { token.link.post(.want(token.cell)) }
+    let begin = token.cell.beginReading()
+    if case .unasked = token.cell.look(since: begin) { token.link.post(.want(token.cell)) }
   }
 
   private static func endFetching(_ token: FutureToken) {
@@ -169,14 +173,11 @@ private final class CompletedCells: @unchecked Sendable {
   func next(until deadline: UInt64?) -> Answer {
     while true {
       let answer = take()
-      guard case .nothing = answer else { return answer }
+      guard case .nothing = answer, !BodyRest.isCancelled else { return answer }
       let waiter = ThreadWaiter()
-      let waits = lock.withLock {
-        if head < ended.count || pending.isEmpty { return false }
-        waiters.append { waiter.set() }
-        return true
-      }
-      if waits, !waiter.wait(until: deadline) { return .nothing }
+      guard let number = wait({ waiter.set() }) else { continue }
+      defer { stopWaiting(number) }
+      if !waiter.wait(until: deadline) { return .nothing }
     }
   }
 
@@ -189,17 +190,22 @@ private final class CompletedCells: @unchecked Sendable {
       }
       if Task.isCancelled { return nil }
       let gate = TaskGate()
-      let waits = lock.withLock {
-        if head < ended.count || pending.isEmpty { return false }
-        waiters.append { gate.open() }
-        return true
-      }
-      guard waits else { continue }
+      guard let number = wait({ gate.open() }) else { continue }
       await withTaskCancellationHandler {
         await withUnsafeContinuation { gate.suspend($0) }
       } onCancel: {
         gate.open()
       }
+      stopWaiting(number)
     }
   }
+
+  /// - Returns: Nil when there is nothing to wait for.
+  private func wait(_ tell: @escaping @Sendable () -> Void) -> UInt64? {
+    lock.withLock { head < ended.count || pending.isEmpty ? nil : waiters.add(tell) }
+  }
+
+  private func stopWaiting(_ number: UInt64) { lock.withLock { waiters.remove(number) } }
+
+  var waiterCount: Int { lock.withLock { waiters.count } }
 }

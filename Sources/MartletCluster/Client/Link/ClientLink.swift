@@ -29,14 +29,38 @@ final class ClientLink: Sendable {
   /// - Parameters:
   ///   - size: What it holds, in bytes.
   ///   - waits: Whether to wait while too much is queued.
+  ///   - isUrgent: As `CommandQueue.add` has it.
   /// - Returns: False when the client is closed.
   @discardableResult
-  func post(_ command: ClientCommand, size: Int = 0, waits: Bool = false) -> Bool {
-    switch queue.add(command, size: size, waits: waits && !shell.loop.isOnLoop) {
+  func post(_ command: ClientCommand, size: Int = 0, waits: Bool = false, isUrgent: Bool = true) -> Bool {
+    switch queue.add(command, size: size, waits: waits && !shell.loop.isOnLoop, isUrgent: isUrgent) {
     case .first: shell.loop.execute(drain)
     case .behindOthers: true
-    case .refused: false
+    case .refused, .cancelled: false
     }
+  }
+
+  /// Hands a command to the loop; waits while too much is queued, until that is in vain.
+  ///
+  /// - Throws: `CancellationError` then; `ClusterError` when the client is closed.
+  func post(_ command: ClientCommand, size: Int, unless isCancelled: () -> Bool) throws {
+    switch withoutActuallyEscaping(
+      isCancelled,
+      do: { isCancelled in
+        queue.add(command, size: size, waits: !shell.loop.isOnLoop, isCancelled: isCancelled)
+      })
+    {
+    case .first: if !shell.loop.execute(drain) { throw closedError }
+    case .behindOthers: break
+    case .cancelled: throw CancellationError()
+    case .refused: throw closedError
+    }
+  }
+
+  /// Lets these be tried again that have failed.
+  func retry(_ cells: [ResultCell]) {
+    for cell in cells { cell.beginRetry() }
+    if !post(.retry(cells)) { for cell in cells { cell.refuseRetry() } }
   }
 
   /// The futures that a graph needs.
@@ -44,11 +68,16 @@ final class ClientLink: Sendable {
   /// - Throws: `ClusterError` when one of them is of another client.
   func checked(_ references: [AnyObject]) throws(ClusterError) -> [FutureToken] {
     let tokens = references.compactMap { $0 as? FutureToken }
-    if tokens.contains(where: { $0.link !== self }) {
-      throw ClusterError(
-        .denied, "a graph needs a future of another client", "Publish it there, and take it from the dataset here")
-    }
+    if tokens.contains(where: { $0.link !== self }) { throw .foreign("a graph needs a future") }
     return tokens
+  }
+
+  /// The cells of futures of this client.
+  ///
+  /// - Throws: `ClusterError` when one of them is of another client.
+  func cells<Value>(of futures: [ClusterFuture<Value>], _ what: String) throws(ClusterError) -> [ResultCell] {
+    if futures.contains(where: { $0.token.link !== self }) { throw .foreign(what) }
+    return futures.map(\.token.cell)
   }
 
   /// The error of a command that was not taken.
@@ -70,6 +99,7 @@ final class ClientLink: Sendable {
     guard post(.request(reply, body)) else { throw closedError }
     guard let answer = reply.wait(until: ThreadWaiter.deadline(after: timeout)) ?? reply.giveUp() else {
       post(.abandon(reply))
+      try BodyRest.checkCancellation()
       throw ClusterError.timedOut(what, timeout ?? .zero)
     }
     return try checked(answer, what)
@@ -78,23 +108,39 @@ final class ClientLink: Sendable {
   /// Asks, and suspends until the answer is there.
   ///
   /// - Throws: `ClusterError`, or `CancellationError` when the Swift task is cancelled.
-  func ask(_ body: RequestBody, what: String) async throws -> ReplyAnswer {
+  func ask(_ body: RequestBody, timeout: Duration? = nil, what: String) async throws -> ReplyAnswer {
     let reply = PendingReply()
     guard post(.request(reply, body)) else { throw closedError }
-    do {
-      return try checked(try await reply.value(), what)
-    } catch let error as CancellationError {
+    guard let answer = await reply.value(within: timeout) else {
       post(.abandon(reply))
-      throw error
+      try Task.checkCancellation()
+      throw ClusterError.timedOut(what, timeout ?? .zero)
     }
+    return try checked(answer, what)
   }
 
   private func checked(_ answer: ReplyAnswer, _ what: String) throws -> ReplyAnswer {
     switch answer {
     case .failed(let error): throw error
     case .answer(.denied(let reason)): throw shell.status.endError ?? ClusterError.denied(what, reason)
-    case .answer, .futures, .holders, .lease: return answer
+    case .answer, .futures, .holders, .onWorkers, .lease: return answer
     }
+  }
+}
+
+extension [FutureToken] {
+  /// Their cells, for each client that they are of.
+  var cellsByLink: [(link: ClientLink, cells: [ResultCell])] {
+    var lists: [(link: ClientLink, cells: [ResultCell])] = []
+    // There are few clients in a program, mostly one.
+    for token in self {
+      if let place = lists.firstIndex(where: { $0.link === token.link }) {
+        lists[place].cells.append(token.cell)
+      } else {
+        lists.append((token.link, [token.cell]))
+      }
+    }
+    return lists
   }
 }
 
@@ -108,5 +154,6 @@ final class FutureToken: Sendable {
     self.link = link
   }
 
-  deinit { link.post(.release(cell)) }
+  // A small result takes nothing that anybody waits for: its release rides along with the next command.
+  deinit { link.post(.release(cell), isUrgent: !cell.isSmall) }
 }

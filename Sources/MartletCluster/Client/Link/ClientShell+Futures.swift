@@ -9,6 +9,10 @@ extension ClientShell {
 
   func submit(_ graph: SubmittedGraph) {
     let id = newSubmission(.graph(graph))
+    if let piece = graph.pieces.first, !graph.partEnds.isEmpty {
+      feed(.submitJoined(id, piece, ends: graph.partEnds))
+      graph.pieces = []
+    }
     for (place, var piece) in graph.pieces.enumerated() {
       piece.isLast = place == graph.pieces.count - 1
       feed(.submit(id, piece))
@@ -76,7 +80,10 @@ extension ClientShell {
 
   func retry(_ cells: [ResultCell]) {
     for cell in cells {
-      guard let future = cell.future, let slot = place(of: future), entries[slot].isFailed else { continue }
+      guard let future = cell.future, let slot = place(of: future), entries[slot].isFailed else {
+        cell.refuseRetry()
+        continue
+      }
       recomputing(future)
       feed(.retry([future]))
     }

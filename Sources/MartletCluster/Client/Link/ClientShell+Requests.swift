@@ -29,6 +29,8 @@ extension ClientShell {
   }
 
   func abandon(_ number: RequestID) {
+    // An answer that has come in this turn is handed over first: what it gives would be nobody's.
+    carryOut()
     guard replies.removeValue(forKey: number.rawValue) != nil else { return }
     feed(.abandon(number))
   }
@@ -43,7 +45,8 @@ extension ClientShell {
       run.request = nil
       switch answer {
       case .gathered: run.finish(.complete)
-      case .failed(_, let failure): finish(run, failure)
+      case .failed(let future, let failure):
+        if let error = fetchError(future, failure) { run.finish(.lost(error)) } else { finish(run, failure) }
       default: run.finish(.lost(status.endError ?? .denied("a run", "\(answer)")))
       }
     case .reply(let reply, let body):
@@ -55,19 +58,37 @@ extension ClientShell {
   private func settle(_ reply: PendingReply, _ body: RequestBody, _ answer: ClientAnswer) {
     switch answer {
     case .futures(let list): reply.settle(.futures(list.compactMap { token($0) }))
-    case .future(let future): reply.settle(.futures([future].compactMap { token($0) }))
+    case .future(let future):
+      if !reply.settle(.futures([future].compactMap { token($0) })) {
+        putBack(.bytes(type: "", []), future, as: body)
+      }
     case .failed(let future, let failure):
       let cell = body.cells.first { $0.future == future }
-      reply.settle(.failed(cell?.failureError ?? valueError(failure)))
-    case .holders(let held): reply.settle(.holders(held.map(\.holders)))
+      reply.settle(.failed(cell?.failureError ?? fetchError(future, failure) ?? valueError(failure)))
+    case .holders(let held):
+      guard case .runOnWorkers = body else {
+        reply.settle(.holders(held.map(\.holders)))
+        return
+      }
+      reply.settle(
+        .onWorkers(held.compactMap { held in token(held.future).map { (held.holders.first ?? "", $0) } }))
     case .lease(let number, let fence):
       guard case .coordinate(.acquire(let semaphore, _, _, _, _), _) = body else { return }
       let lease = LeaseState(semaphore: semaphore, number: number, fence: fence)
       leases[number] = lease
       // Who waited for it has given up in the same moment.
       if !reply.settle(.lease(lease)) { giveBack(lease) }
-    case .denied, .done, .gathered, .message, .text, .timedOut, .value: reply.settle(.answer(answer))
+    case .value(let type, let bytes):
+      if !reply.settle(.answer(answer)) { putBack(.bytes(type: type, bytes), nil, as: body) }
+    case .denied, .done, .gathered, .message, .text, .timedOut: reply.settle(.answer(answer))
     }
+  }
+
+  /// Who was to take this from a queue has given up in the moment in which it came.
+  private func putBack(_ value: SharedValue, _ future: FutureID?, as body: RequestBody) {
+    guard case .coordinate(.take(let queue, _), _) = body else { return }
+    let put = CoordinationRequest.put(queue: queue, value: value, limit: 0, timeoutNanoseconds: .max)
+    feed(.request(newRequest(.none), .coordinate(put, future: future)))
   }
 
   /// A handle of the program on a future, on which the session counts one.
@@ -79,6 +100,14 @@ extension ClientShell {
     let cell = ResultCell(digest: digest)
     bind(cell, future)
     return FutureToken(cell, link)
+  }
+
+  /// The error where a result is there and could not be brought here.
+  private func fetchError(_ future: FutureID, _ failure: FailureRecord) -> ClusterError? {
+    guard failure.kind == .lost, status.endError == nil, let slot = place(of: future), !entries[slot].isFailed else {
+      return nil
+    }
+    return .notFetched(failure.message)
   }
 
   private func valueError(_ failure: FailureRecord) -> any Error {
@@ -160,6 +189,11 @@ extension RequestBody {
     case .subscribe(let name): .subscribe(name: name)
     case .whoHas: .whoHas(futures)
     case .ask(let question): .ask(question)
+    case .replicate(_, let copies): .replicate(futures, copies: copies)
+    case .rebalance: .rebalance(futures)
+    case .runOnWorkers(let call): .runOnWorkers(call)
+    case .retireWorkers(let names): .retireWorkers(names)
+    case .restart(let name, let timeout): .restart(name: name, timeoutNanoseconds: timeout)
     case .coordinate(let operation, _): .coordinate(operation, future: futures.first)
     }
   }

@@ -10,7 +10,7 @@ import MartletProtocol
 final class ClientShell: @unchecked Sendable {
   // Sendable: the loop's thread alone uses what is mutable, but for `queue` and `status`, which are made for all.
   let loop: EventLoop
-  let address: ClusterAddress
+  let address: HostAndPort
   let options: ClientOptions
   let registry: TaskFunctionRegistry
   let queue: CommandQueue
@@ -25,8 +25,8 @@ final class ClientShell: @unchecked Sendable {
   private var turnEnd: TurnEnd?
   private var tickTimer: LoopTimer?
   private var commands: [ClientCommand] = []
-  /// The scheduler does not read: commands wait, and with them who gives more.
-  private var isHeld = false
+  /// The scheduler does not read: commands that would give it more wait, and with them who has more.
+  private(set) var isHeld = false
   private var isStopping = false
 
   private(set) var scheduler: SchedulerLine?
@@ -66,7 +66,10 @@ final class ClientShell: @unchecked Sendable {
 
   private static let tickInterval = Duration.milliseconds(100)
 
-  init(address: ClusterAddress, options: ClientOptions, secret: [UInt8], registry: TaskFunctionRegistry) throws {
+  init(
+    address: HostAndPort, options: ClientOptions, secret: [UInt8], registry: TaskFunctionRegistry,
+    isInside: Bool = false
+  ) throws {
     loop = try EventLoop(name: "client")
     self.address = address
     self.options = options
@@ -78,7 +81,11 @@ final class ClientShell: @unchecked Sendable {
     worker.bodyLimit = options.largestResultBytes
     workerSettings = worker
     var settings = ClientSettings()
+    settings.isInside = isInside
+    settings.weight = UInt32(min(max(1, options.weight), 1000))
     settings.reconnectNanoseconds = Int64(clamping: ThreadWaiter.nanoseconds(options.reconnectTimeout))
+    // Whoever makes a client of his own waits for the first connection, as long as `connectTimeout` says, and ends it then.
+    settings.connectNanoseconds = isInside ? settings.reconnectNanoseconds : .max
     settings.bytesInFlight = Int64(max(1, options.bytesInFlight))
     settings.batchBytes = min(settings.batchBytes, settings.bytesInFlight)
     core = ClientCore(settings: settings)
@@ -100,6 +107,9 @@ final class ClientShell: @unchecked Sendable {
   private func tick() {
     guard !isStopping else { return }
     tickTimer?.arm(after: ClientShell.tickInterval)
+    if queue.hasUnannounced { drain() }
+    // In any order: only times are noted.
+    for line in workers.values where line.hasMoved() { feed(.workerActive(line.address)) }
     feed(.tick)
   }
 
@@ -151,7 +161,7 @@ final class ClientShell: @unchecked Sendable {
     case .resolved(let future, _, _): resolved(future)
     case .recomputing(let future): recomputing(future)
     case .value(let future, let type, .bytes(let bytes)):
-      deliver(future, ClientValue(type: type, bytes: bytes))
+      deliver(future, ClientValue(type: type, bytes: LandedBytes(bytes)))
       dropIfUnread(future)
     case .value(let future, let type, .frame(let address, _)): workers[address]?.accept(future, type)
     case .discard(let address): workers[address]?.discard()
@@ -161,11 +171,20 @@ final class ClientShell: @unchecked Sendable {
     case .progress(_, let progress):
       options.onProgress?(
         ClientProgressReport(total: progress.total, finished: progress.finished, failed: progress.failed))
+    case .advanced(let submission, let labels):
+      if case .run(let run)? = submitters[submission.rawValue] { run.onProgress?(labels) }
     case .answered(let request, let answer): answered(request, answer)
     case .leaseLost(let semaphore, let lease):
       leaseLost(lease)
       options.onEvent?(.leaseLost(semaphore: semaphore))
     case .sessionLost(let reason): options.onEvent?(.ended(reason: status.endError?.message ?? reason))
+    case .restarted(let name): options.onEvent?(.restarted(by: name))
+    case .stranded(let list):
+      for tasks in list {
+        options.onEvent?(
+          .waitsForWorker(
+            label: tasks.label, tasks: Int(tasks.count), since: .nanoseconds(tasks.nanoseconds), reason: tasks.reason))
+      }
     case .log(let line): options.onEvent?(.note(line))
     }
   }
@@ -176,7 +195,8 @@ final class ClientShell: @unchecked Sendable {
     do throws(MessageTooLarge) {
       try scheduler?.tell(message)
     } catch {
-      // Nothing that the core says is so large; without it the scheduler and the core would not agree any more.
+      if let request = message.request { return feed(.schedulerSaid(.denied(request: request, reason: "\(error)"))) }
+      // Nothing else that the core says is so large; without it the scheduler and the core would not agree any more.
       end(ClusterError(.denied, "something cannot be said to the scheduler: \(error)", "Send less at once"))
     }
   }
@@ -253,8 +273,8 @@ final class ClientShell: @unchecked Sendable {
 
   /// Does what threads have asked for since the last time.
   func drain() {
-    if isHeld || isStopping { return }
-    queue.take(&commands)
+    if isStopping { return }
+    if isHeld { queue.take(&commands) { $0.isFree } } else { queue.take(&commands) }
     process()
   }
 
@@ -345,5 +365,34 @@ final class ClientShell: @unchecked Sendable {
       return loop.shutdown()
     }
     loop.schedule(after: .milliseconds(2)) { self.waitForConnections(until: deadline) }
+  }
+}
+
+extension ClientToScheduler {
+  /// The number of a request of the program, which alone fails when it cannot be said.
+  fileprivate var request: UInt32? {
+    switch self {
+    case .publish(let request, _, _, _), .unpublish(let request, _), .subscribe(let request, _), .ask(let request, _),
+      .coordinate(let request, _), .replicate(let request, _, _), .rebalance(let request, _),
+      .runOnWorkers(let request, _), .retireWorkers(let request, _), .restart(let request, _, _):
+      request
+    case .submit, .release, .cancel, .retry, .scatter, .want, .missing, .abandon, .heartbeat, .goodbye, .inside,
+      .weight:
+      nil
+    }
+  }
+}
+
+extension ClientCommand {
+  /// Whether it is done also while the scheduler does not read: it says little to it or nothing, and of what it speaks the session
+  /// knows already.
+  fileprivate var isFree: Bool {
+    switch self {
+    case .want(let cell), .wasRead(let cell), .release(let cell): cell.future != nil
+    case .cancel(let cells, _): cells.allSatisfy { $0.future != nil }
+    case .abandon(let reply): reply.number != nil
+    case .endRun, .giveBack, .close: true
+    case .submit, .piece, .retry, .request, .scatter, .listen, .endListening: false
+    }
   }
 }

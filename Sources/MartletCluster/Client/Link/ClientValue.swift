@@ -7,13 +7,13 @@ final class ClientValue: @unchecked Sendable {
   // Sendable: `bytes` and `slot` are used under the lock; what a filled slot holds is constant until `deinit`.
   let type: String
   let byteCount: Int
-  private var bytes: [UInt8]
+  private var bytes: LandedBytes?
   private var slot = Slot()
 
-  init(type: String, bytes: [UInt8]) {
+  init(type: String, bytes: LandedBytes) {
     self.type = type
     self.bytes = bytes
-    byteCount = bytes.count
+    byteCount = bytes.byteCount
   }
 
   deinit { slot.clear() }
@@ -24,7 +24,7 @@ final class ClientValue: @unchecked Sendable {
   func take(_ registry: TaskFunctionRegistry) throws(ClusterError) -> Slot {
     let lock = StripedLocks.lock(of: self)
     var copy = Slot()
-    let unread: [UInt8]? = lock.withLock {
+    let unread: LandedBytes? = lock.withLock {
       if slot.isEmpty { return bytes }
       copy.fill(from: slot)
       return nil
@@ -39,7 +39,7 @@ final class ClientValue: @unchecked Sendable {
     lock.withLock {
       // Another thread may have read it meanwhile.
       if slot.isEmpty { slot.fill(from: copy) }
-      bytes = []
+      bytes = nil
     }
     return copy
   }

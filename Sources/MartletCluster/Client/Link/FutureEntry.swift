@@ -18,15 +18,18 @@ struct FutureEntry {
   var otherRuns: [(run: GraphRun, place: Int)] = []
 
   mutating func add(_ new: ResultCell) {
-    if cell == nil { cell = new } else { otherCells.append(new) }
+    if cell == nil { return cell = new }
+    new.place = otherCells.count
+    otherCells.append(new)
   }
 
+  /// Constant time: equal work may have been submitted very often.
   mutating func remove(_ old: ResultCell) {
-    if cell === old {
-      cell = otherCells.popLast()
-    } else {
-      otherCells.removeAll { $0 === old }
-    }
+    if cell === old { return cell = otherCells.popLast() }
+    guard old.place < otherCells.count, otherCells[old.place] === old, let last = otherCells.popLast() else { return }
+    if last === old { return }
+    otherCells[old.place] = last
+    last.place = old.place
   }
 
   mutating func add(_ new: GraphRun, _ newPlace: Int) {

@@ -1,6 +1,7 @@
 import MartletClient
 import MartletEngine
 import MartletProtocol
+import MartletSystem
 import Synchronization
 
 /// One `run` of a graph: results arrive in batches for the thread that waits, which reads them.
@@ -21,6 +22,9 @@ final class GraphRun: @unchecked Sendable {
     let value: ClientValue
   }
 
+  /// Is told, on the loop's thread, how far the tasks are, by label.
+  let onProgress: (@Sendable ([LabelProgress]) -> Void)?
+
   private let monitor = Monitor()
   private var arrived: [Arrival] = []
   private var end: End?
@@ -38,6 +42,8 @@ final class GraphRun: @unchecked Sendable {
   @exclusivity(unchecked) var isTouched = false
   @exclusivity(unchecked) var isOver = false
 
+  init(onProgress: (@Sendable ([LabelProgress]) -> Void)? = nil) { self.onProgress = onProgress }
+
   // MARK: For the loop
 
   /// Hands over what has come in this turn.
@@ -46,11 +52,12 @@ final class GraphRun: @unchecked Sendable {
     if fresh.isEmpty { return }
     monitor.withLock {
       if arrived.isEmpty { swap(&arrived, &fresh) } else { arrived += fresh }
-      monitor.signal()
+      // A hint for the look in `next`; what was written is read under the monitor.
+      hasNews.store(true, ordering: .releasing)
     }
+    // Outside of the lock, which who wakes up takes first.
+    monitor.signal()
     fresh.removeAll(keepingCapacity: true)
-    // Pairs with the look in `next`; what was written is read under the monitor.
-    hasNews.store(true, ordering: .releasing)
   }
 
   /// What has come goes first.
@@ -78,9 +85,16 @@ final class GraphRun: @unchecked Sendable {
 
   /// Waits for results or for the end; `batch` is empty. Nil: more may come.
   func next(_ batch: inout [Arrival]) -> End? {
-    _ = ThreadWaiter.spin { hasNews.load(ordering: .acquiring) }
+    let isSoon = ThreadWaiter.spin { hasNews.load(ordering: .acquiring) }
+    // A body of a task lets others compute meanwhile.
+    let rest = isSoon ? nil : BodyRest.begin { self.cancel() }
+    defer { rest?.end() }
     return monitor.withLock {
-      while arrived.isEmpty, end == nil { monitor.wait() }
+      if arrived.isEmpty, end == nil {
+        let start = martlet_monotonic_nanoseconds()
+        while arrived.isEmpty, end == nil { monitor.wait() }
+        ThreadWaiter.slept(since: start)
+      }
       hasNews.store(false, ordering: .relaxed)
       swap(&arrived, &batch)
       return end

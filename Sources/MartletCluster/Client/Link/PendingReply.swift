@@ -10,13 +10,21 @@ enum RequestBody: Sendable {
   case subscribe(name: String)
   case whoHas([ResultCell])
   case ask(Question)
+  case replicate([ResultCell], copies: UInt32)
+  /// None: all results that are there.
+  case rebalance([ResultCell])
+  case runOnWorkers(WorkersCall)
+  /// Names or addresses of workers.
+  case retireWorkers([String])
+  case restart(name: String, timeoutNanoseconds: Int64)
   case coordinate(CoordinationRequest, ResultCell?)
 
   var cells: [ResultCell] {
     switch self {
-    case .gather(let list), .publish(_, let list, _), .whoHas(let list): list
+    case .gather(let list), .publish(_, let list, _), .whoHas(let list), .replicate(let list, _), .rebalance(let list):
+      list
     case .coordinate(_, let cell): cell.map { [$0] } ?? []
-    case .unpublish, .subscribe, .ask: []
+    case .unpublish, .subscribe, .ask, .runOnWorkers, .retireWorkers, .restart: []
     }
   }
 }
@@ -28,6 +36,8 @@ enum ReplyAnswer: Sendable {
   case lease(LeaseState)
   /// Holders of each cell that was asked about.
   case holders([[String]])
+  /// The tasks of a call on workers, with the workers' addresses.
+  case onWorkers([(worker: String, token: FutureToken)])
   case failed(any Error)
 }
 
@@ -73,14 +83,21 @@ final class PendingReply: @unchecked Sendable {
     return current
   }
 
-  /// Suspends until there is an answer, or the Swift task that waits is cancelled.
-  func value() async throws -> ReplyAnswer {
+  /// Suspends until there is an answer; nil when the time is over, or the Swift task that waits is cancelled.
+  func value(within timeout: Duration? = nil) async -> ReplyAnswer? {
+    let timer = timeout.map { time in
+      Task.detached { [gate] in
+        // Cancelled when the answer was faster.
+        do { try await Task.sleep(for: time) } catch { return }
+        gate.open()
+      }
+    }
     await withTaskCancellationHandler {
       await withUnsafeContinuation { gate.suspend($0) }
     } onCancel: {
       gate.open()
     }
-    guard let answer = current ?? giveUp() else { throw CancellationError() }
-    return answer
+    timer?.cancel()
+    return current ?? giveUp()
   }
 }

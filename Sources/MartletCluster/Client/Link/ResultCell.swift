@@ -6,7 +6,7 @@ import Synchronization
 
 /// What is known here of the result of one future.
 final class ResultCell: @unchecked Sendable {
-  // Sendable: `future` belongs to the loop's thread, `word` is atomic, the rest is used under `StripedLocks.lock(of: self)`.
+  // Sendable: `future` and `place` belong to the loop's thread, `word` is atomic, the rest is used under `StripedLocks.lock(of: self)`.
 
   enum State: Sendable { case waiting, finished, failed, cancelled }
 
@@ -15,6 +15,7 @@ final class ResultCell: @unchecked Sendable {
     static let failed: UInt32 = 2
     static let cancelled: UInt32 = 4
     static let hasValue: UInt32 = 8
+    static let isSmall: UInt32 = 16
     static let ends = finished | failed
   }
 
@@ -22,18 +23,29 @@ final class ResultCell: @unchecked Sendable {
   let digest: Digest128
   /// What the session calls it, once it is submitted. The loop's.
   @exclusivity(unchecked) var future: FutureID?
+  /// Where it stands among further cells of its future. The loop's.
+  @exclusivity(unchecked) var place = 0
   /// A mirror of what is below, for looking without the lock.
   private let word = Atomic<UInt32>(0)
   private var value: ClientValue?
   private var failure: FailureRecord?
   private var endError: ClusterError?
-  /// Why it could not be brought here, the last time.
+  /// Why it had failed, after somebody has asked to try it again and before the loop has heard of that.
+  private var retried: (failure: FailureRecord, end: ClusterError?)?
+  /// Why it could not be brought here, the last time, and how often that has happened.
   private var fetchFailure: FailureRecord?
+  private var failedFetches: UInt32 = 0
   private var readers = 0
   private var isWanted = false
   private var listeners: [CellListener] = []
 
-  init(digest: Digest128) { self.digest = digest }
+  /// The task whose body has submitted it, where it cannot be there before that has ended.
+  let blocker: Digest128?
+
+  init(digest: Digest128, blocker: Digest128? = nil) {
+    self.digest = digest
+    self.blocker = blocker
+  }
 
   var state: State {
     let bits = word.load(ordering: .acquiring)
@@ -45,6 +57,14 @@ final class ResultCell: @unchecked Sendable {
 
   /// Whether the value is here, or never comes: a look that costs nothing.
   var isReadable: Bool { word.load(ordering: .acquiring) & (Bits.hasValue | Bits.failed) != 0 }
+
+  /// Whether the value is here, and takes little wherever it is.
+  var isSmall: Bool {
+    let bits = Bits.hasValue | Bits.isSmall
+    return word.load(ordering: .acquiring) & bits == bits
+  }
+
+  private static let smallBytes = 4 << 10
 
   private func locked<Result>(_ body: () -> Result) -> Result { StripedLocks.lock(of: self).withLock(body) }
 
@@ -60,7 +80,15 @@ final class ResultCell: @unchecked Sendable {
   }
 
   /// Begins to read: the value is kept until `endReading`, however large it is.
-  func beginReading() { locked { readers += 1 } }
+  ///
+  /// - Returns: A number for `look`: fetches that have failed before are not the reader's affair.
+  @discardableResult
+  func beginReading() -> UInt32 {
+    locked {
+      readers += 1
+      return failedFetches
+    }
+  }
 
   /// - Returns: Whether this was the last reader of a value that is too large to be kept, which is dropped here.
   func endReading(keptBytes: Int) -> Bool {
@@ -74,12 +102,13 @@ final class ResultCell: @unchecked Sendable {
   }
 
   /// What a reader finds. `unasked` once a fetch: who gets it asks the loop.
-  func look() -> Look {
+  ///
+  /// - Parameter begin: What `beginReading` has given.
+  func look(since begin: UInt32) -> Look {
     locked {
       if let value { return .value(value) }
       if let error = error { return .failure(error) }
-      if let fetchFailure {
-        self.fetchFailure = nil
+      if failedFetches != begin, let fetchFailure {
         return .failure(ClusterError.notFetched(fetchFailure.message))
       }
       if isWanted { return .underWay }
@@ -87,6 +116,9 @@ final class ResultCell: @unchecked Sendable {
       return .unasked
     }
   }
+
+  /// The value, where it is here; nobody is asked for it.
+  var valueHere: ClientValue? { locked { value } }
 
   /// Why there is no result; under the lock.
   private var error: (any Error)? {
@@ -98,12 +130,32 @@ final class ResultCell: @unchecked Sendable {
   /// Why there is no result; nil where there is one, or may be.
   var failureError: (any Error)? { locked { error } }
 
+  /// Somebody wants it to be tried again: from here on it waits, whatever it has failed of. The loop has to be told.
+  func beginRetry() {
+    locked {
+      guard value == nil, let failure else { return }
+      retried = (failure, endError)
+      self.failure = nil
+      endError = nil
+      isWanted = false
+      word.store(0, ordering: .releasing)
+    }
+  }
+
+  /// It cannot be tried again, and has failed as before.
+  func refuseRetry() {
+    guard let (failure, end) = locked({ retried }) else { return }
+    fail(failure, end)
+  }
+
   /// Adds who is told once, on the loop's thread: when it ends, or when the value is here or will not come.
   ///
+  /// - Parameter begin: What `beginReading` has given, for who waits for the value.
   /// - Returns: False when there is nothing to wait for.
-  func add(_ listener: CellListener) -> Bool {
+  func add(_ listener: CellListener, since begin: UInt32? = nil) -> Bool {
     locked {
-      if value != nil || error != nil || fetchFailure != nil { return false }
+      if value != nil || error != nil { return false }
+      if let begin, failedFetches != begin { return false }
       if !listener.needsValue, word.load(ordering: .relaxed) & Bits.ends != 0 { return false }
       listeners.append(listener)
       return true
@@ -129,10 +181,12 @@ final class ResultCell: @unchecked Sendable {
   func deliver(_ value: ClientValue, keptBytes: Int) {
     tell {
       isWanted = false
+      fetchFailure = nil
       word.bitwiseOr(Bits.finished, ordering: .releasing)
       guard readers > 0 || value.byteCount <= keptBytes else { return takeListeners(withValue: false) }
       self.value = value
-      word.bitwiseOr(Bits.hasValue, ordering: .releasing)
+      let size = value.byteCount <= ResultCell.smallBytes ? Bits.isSmall : 0
+      word.bitwiseOr(Bits.hasValue | size, ordering: .releasing)
       return takeListeners(withValue: true)
     }
   }
@@ -140,6 +194,7 @@ final class ResultCell: @unchecked Sendable {
   func fail(_ failure: FailureRecord, _ end: ClusterError?) {
     tell {
       guard value == nil else { return [] }
+      retried = nil
       self.failure = failure
       endError = end
       isWanted = false
@@ -152,8 +207,10 @@ final class ResultCell: @unchecked Sendable {
   /// It is computed again.
   func recomputing() {
     locked {
+      retried = nil
       failure = nil
       endError = nil
+      fetchFailure = nil
       isWanted = false
       if value == nil { word.store(0, ordering: .releasing) }
     }
@@ -163,6 +220,7 @@ final class ResultCell: @unchecked Sendable {
   func fetchFailed(_ failure: FailureRecord) {
     tell {
       fetchFailure = failure
+      failedFetches &+= 1
       isWanted = false
       return takeListeners(withValue: true)
     }

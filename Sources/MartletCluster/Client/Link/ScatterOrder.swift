@@ -10,10 +10,10 @@ final class ScatterOrder: @unchecked Sendable {
   /// The worker that gets them; nil: they are small, and stay with the scheduler.
   let place: PeerRef?
   /// The bytes of those that go to a worker.
-  let data: [ScatteredBytes]
+  let data: [WrittenBytes]
   var bound = 0
 
-  init(values: [ScatteredValue], cells: [ResultCell], place: PeerRef?, data: [ScatteredBytes]) {
+  init(values: [ScatteredValue], cells: [ResultCell], place: PeerRef?, data: [WrittenBytes]) {
     self.values = values
     self.cells = cells
     self.place = place

@@ -11,12 +11,15 @@ final class SchedulerLine: SessionOwner, @unchecked Sendable {
 
   init(_ shell: ClientShell) { self.shell = shell }
 
-  func connect(_ address: ClusterAddress, _ settings: SessionSettings) throws(NetworkError) {
+  func connect(_ address: HostAndPort, _ settings: SessionSettings) throws(NetworkError) {
     session = try Session.connect(
       host: address.host, port: address.port, on: shell.loop, settings: settings, owner: self)
   }
 
   func tell(_ message: ClientToScheduler) throws(MessageTooLarge) { try session?.send(message) }
+
+  /// Bytes that went to the scheduler.
+  var sentBytes: Int { session?.sentBytes ?? 0 }
 
   func finish() {
     session?.finish()

@@ -8,6 +8,7 @@ final class SessionStatus: @unchecked Sendable {
   private var current = Client.ConnectionState.connecting
   private var error: ClusterError?
   private var trouble: String?
+  private var isWaitOver = false
 
   var state: Client.ConnectionState { monitor.withLock { current } }
   /// Why the session is over.
@@ -37,12 +38,21 @@ final class SessionStatus: @unchecked Sendable {
     }
   }
 
+  /// Nobody shall wait for the first connection any more.
+  func endWait() {
+    monitor.withLock {
+      isWaitOver = true
+      monitor.signal()
+    }
+  }
+
   /// Waits for the first connection, by the one thread that makes the client.
   ///
   /// - Returns: False when the deadline came first, or the session has ended.
   func waitUntilConnected(until deadline: UInt64?) -> Bool {
     monitor.withLock {
       while current != .connected, current != .closed {
+        if isWaitOver { return false }
         if let deadline, martlet_monotonic_nanoseconds() >= deadline { return false }
         monitor.wait(until: deadline)
       }

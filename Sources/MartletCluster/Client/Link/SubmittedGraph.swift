@@ -8,6 +8,8 @@ final class SubmittedGraph: @unchecked Sendable {
   var pieces: [Submission]
   /// By the place of a wanted task among those of all pieces.
   var cells: [ResultCell]
+  /// Where the graphs that it was joined of end among the tasks of its one piece; empty for one that was not.
+  let partEnds: [Int]
   /// Futures that it needs: they may not be released before the session knows the graph.
   private var inputs: [FutureToken]
   /// What the pieces take, about.
@@ -15,17 +17,17 @@ final class SubmittedGraph: @unchecked Sendable {
   /// How many cells have their futures.
   var bound = 0
 
-  init(pieces: [Submission], cells: [ResultCell], inputs: [FutureToken], byteCount: Int) {
+  init(pieces: [Submission], cells: [ResultCell], inputs: [FutureToken], byteCount: Int, partEnds: [Int] = []) {
     self.pieces = pieces
+    self.partEnds = partEnds
     self.cells = cells
     self.inputs = inputs
     self.byteCount = byteCount
   }
 
-  /// Whether it may be sent together with others: small, and with no input that could make it fail.
-  var isJoinable: Bool {
-    pieces.count == 1 && byteCount < 1 << 20 && !inputs.contains { $0.cell.state == .failed }
-  }
+  /// Whether it may be sent together with others: small, and of one piece. Where they are not taken together, the session sends
+  /// them one by one.
+  var isJoinable: Bool { pieces.count == 1 && pieces[0].layers.isEmpty && byteCount < 1 << 20 }
 }
 
 /// Makes one submission of many small ones, so that a loop that submits single tasks does not make a message each.
@@ -34,6 +36,7 @@ struct SubmissionJoiner {
   private(set) var cells: [ResultCell] = []
   private(set) var byteCount = 0
   private(set) var count = 0
+  private var ends: [Int] = []
   /// Kept until the session knows all of it.
   private(set) var parts: [SubmittedGraph] = []
   // Numbers by what stands in the tables; only looked up.
@@ -69,12 +72,13 @@ struct SubmissionJoiner {
     }
     for place in piece.wanted { submission.wanted.append(first + place) }
     cells += part.cells
+    ends.append(submission.tasks.count)
   }
 
   /// All of it as one graph.
   func joined() -> SubmittedGraph {
     if count == 1, let only = parts.first { return only }
-    return SubmittedGraph(pieces: [submission], cells: cells, inputs: [], byteCount: byteCount)
+    return SubmittedGraph(pieces: [submission], cells: cells, inputs: [], byteCount: byteCount, partEnds: ends)
   }
 
   private static func number<Name: Hashable>(

@@ -1,4 +1,3 @@
-import Glibc
 import MartletBytes
 import MartletClient
 import MartletNet
@@ -11,18 +10,26 @@ final class WorkerLine: SessionOwner, @unchecked Sendable {
   let address: String
   private var session: Session?
   /// What is asked once both sides have agreed.
-  private var unsent: [(request: PeerRequest, data: [ScatteredBytes])] = []
+  private var unsent: [(request: PeerRequest, data: [WrittenBytes])] = []
   /// What the core wants of the data that is being announced.
   private var accepted: (future: FutureID, type: String)?
   /// Where it goes.
-  private var memory: UnsafeMutableRawBufferPointer?
+  private var incoming: LandedBytes?
+  /// Bytes that had come and gone at the last look.
+  private var movedBytes = 0
 
   init(_ shell: ClientShell, _ address: String) {
     self.shell = shell
     self.address = address
   }
 
-  deinit { free(memory?.baseAddress) }
+  /// Whether bytes have come or gone since the last look. A large value is one message, which takes its time.
+  func hasMoved() -> Bool {
+    guard let session else { return false }
+    let bytes = session.receivedBytes &+ session.sentBytes
+    defer { movedBytes = bytes }
+    return bytes != movedBytes
+  }
 
   /// The data that is being announced is the value of a future.
   func accept(_ future: FutureID, _ type: String) { accepted = (future, type) }
@@ -31,7 +38,7 @@ final class WorkerLine: SessionOwner, @unchecked Sendable {
   func discard() { accepted = nil }
 
   func connect(_ settings: SessionSettings) {
-    guard let place = ClusterAddress(address) else {
+    guard let place = HostAndPort(address) else {
       return shell.workerEnded(self, "the worker's address \"\(address)\" is none")
     }
     do throws(NetworkError) {
@@ -43,25 +50,17 @@ final class WorkerLine: SessionOwner, @unchecked Sendable {
   }
 
   /// - Parameter data: The bytes of the values of a `put`, in their order.
-  func ask(_ request: PeerRequest, _ data: [ScatteredBytes]) {
+  func ask(_ request: PeerRequest, _ data: [WrittenBytes]) {
     guard let session, session.isOpen else { return unsent.append((request, data)) }
     say(request, data, session)
   }
 
-  private func say(_ request: PeerRequest, _ data: [ScatteredBytes], _ session: Session) {
+  private func say(_ request: PeerRequest, _ data: [WrittenBytes], _ session: Session) {
     do throws(MessageTooLarge) {
       try session.send(request)
       guard case .put(_, let values) = request else { return }
       for (value, bytes) in zip(values, data) {
-        var failure: MessageTooLarge?
-        bytes.bytes.withUnsafeBytes { body in
-          do throws(MessageTooLarge) {
-            try session.send(value, body: body, keeping: bytes)
-          } catch {
-            failure = error
-          }
-        }
-        if let failure { throw failure }
+        try session.send(value, body: bytes)
       }
     } catch {
       finish()
@@ -90,39 +89,31 @@ final class WorkerLine: SessionOwner, @unchecked Sendable {
     }
   }
 
-  func room(
+  func rooms(
     _ session: Session, head: [UInt8], byteCount: Int
-  ) throws(ByteError) -> UnsafeMutableRawBufferPointer? {
-    let reply = try PeerReply(portableBytes: head)
-    guard case .data(_, _, _, let announced) = reply, announced == Int64(byteCount) else {
+  ) throws(ByteError) -> [UnsafeMutableRawBufferPointer]? {
+    let head = try DataHead<PeerReply>(head, byteCount: byteCount)
+    guard case .data(_, _, _, let announced) = head.message, announced == Int64(byteCount) else {
       throw ByteError(offset: 0, "\(byteCount) bytes of data where other ones are announced")
     }
     accepted = nil
-    shell.announced(reply, by: self)
+    shell.announced(head.message, by: self)
     guard accepted != nil else { return nil }
-    guard let start = malloc(max(1, byteCount)) else { fatalError("no memory for a result of \(byteCount) bytes") }
-    let room = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
-    memory = room
-    return room
+    let bytes = LandedBytes(head.segments)
+    incoming = bytes
+    return bytes.rooms
   }
 
   func receivedData(_ session: Session, filled: Int, of count: Int) {
-    guard filled == count, let value = accepted else { return }
+    guard filled == count, let value = accepted, let bytes = incoming else { return }
     accepted = nil
-    let bytes = memory.map { [UInt8]($0) } ?? []
-    free(memory?.baseAddress)
-    memory = nil
+    incoming = nil
     shell.received(value.future, ClientValue(type: value.type, bytes: bytes), from: self)
   }
 
   func ended(_ session: Session, _ end: SessionEnd) {
     self.session = nil
+    incoming = nil
     shell.workerEnded(self, end.description)
   }
-}
-
-/// The bytes of a value on its way to a worker.
-final class ScatteredBytes: Sendable {
-  let bytes: [UInt8]
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
 }

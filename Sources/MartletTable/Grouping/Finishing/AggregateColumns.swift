@@ -22,7 +22,7 @@ struct AggregateColumns {
       return Column(.ints(valueCounts(argument)))
     }
     if let accumulator = needs.accumulator {
-      return column(of: aggregate, accumulator, at: layout.offset(of: accumulator), type)
+      return column(of: aggregate, layout.entry(of: accumulator), type)
     }
     if let kind = needs.collection {
       return CollectedColumns(plan, order, groups, collection: layout.collections.firstIndex(of: kind)!)
@@ -48,27 +48,37 @@ struct AggregateColumns {
     return Self.validity(valueCounts(argument).lazy.map { $0 > 0 })
   }
 
-  private func column(
-    of aggregate: AggregateSpec, _ accumulator: Accumulator, at offset: Int, _ type: ColumnType
-  ) -> Column {
+  /// Of a sum of ints.
+  private func column(of aggregate: AggregateSpec, sum: StateLayout.Entry, argument: Int) -> Column {
+    let validity = valueValidity(argument)
     let states = groups.states
-    switch accumulator {
-    case .intSum(let argument):
-      let validity = valueValidity(argument)
-      let sums = states.map { IntSum.at($0 + offset).pointee.value }
-      switch aggregate.kind {
-      case .any: return Column(.bools(sums.map { $0 > 0 }), validity: validity)
-      case .all:
-        return Column(.bools(zip(sums, valueCounts(argument)).map { $0 == Int128($1) }), validity: validity)
-      case .mean:
-        let means = zip(sums, valueCounts(argument)).map { $1 == 0 ? 0 : divideExactly($0, by: $1) }
-        return Column(.doubles(means), validity: validity)
-      default:
-        if sums.allSatisfy({ Int64(exactly: $0) != nil }) {
-          return Column(.ints(sums.map { Int64(truncatingIfNeeded: $0) }), validity: validity)
-        }
-        return Column(.wideInts(sums), validity: validity)
+    let lows = states.map { IntSum.at($0 + sum.offset).pointee }
+    let turns = groups.turns(sum.sumIndex)
+    switch aggregate.kind {
+    // Bools never go over.
+    case .any: return Column(.bools(lows.map { $0.low > 0 }), validity: validity)
+    case .all: return Column(.bools(zip(lows, valueCounts(argument)).map { $0.low == $1 }), validity: validity)
+    case .mean:
+      let counts = valueCounts(argument)
+      let means = lows.indices.map { group in
+        counts[group] == 0 ? 0 : divideExactly(lows[group].value(turns: turns?[group] ?? 0), by: counts[group])
       }
+      return Column(.doubles(means), validity: validity)
+    default:
+      guard let turns else { return Column(.ints(lows.map(\.low)), validity: validity) }
+      let sums = zip(lows, turns).map { $0.value(turns: $1) }
+      if sums.allSatisfy({ Int64(exactly: $0) != nil }) {
+        return Column(.ints(sums.map { Int64(truncatingIfNeeded: $0) }), validity: validity)
+      }
+      return Column(.wideInts(sums), validity: validity)
+    }
+  }
+
+  private func column(of aggregate: AggregateSpec, _ entry: StateLayout.Entry, _ type: ColumnType) -> Column {
+    let states = groups.states
+    let offset = entry.offset
+    switch entry.accumulator {
+    case .intSum(let argument): return column(of: aggregate, sum: entry, argument: argument)
     case .doubleSum(let argument):
       let validity = valueValidity(argument)
       if aggregate.kind == .mean {

@@ -1,10 +1,15 @@
-/// One number for each combination of keys, in the keys' order: their ranks, side by side as bits.
+/// One number for each combination of keys, in the keys' order: their ranks, side by side as bits; or of one key column
+/// what the keys say themselves (`KeyNumbers`).
 // Sendable: immutable.
 package final class GroupOrder: @unchecked Sendable {
   let rankings: [TextRanking]
   private let keyCount: Int
   /// The types of the key columns.
-  package var keyTypes: [ColumnType] { rankings.prefix(keyCount).map(\.type) }
+  package let keyTypes: [ColumnType]
+  /// Whether groups of one number are one group; else their keys begin alike (`KeyMeasure`).
+  let isExact: Bool
+  /// Numbers without ranks.
+  private let direct: KeyNumbers?
   /// The columns before this one are in `prefixes`.
   private let firstColumn: Int
   /// The rank of each group by its first columns, a list a part; empty while 64 bits hold all columns.
@@ -17,6 +22,9 @@ package final class GroupOrder: @unchecked Sendable {
   init(_ parts: [GroupPartial], _ rankings: [TextRanking], _ keyCount: Int) {
     self.rankings = rankings
     self.keyCount = keyCount
+    keyTypes = rankings.prefix(keyCount).map(\.type)
+    direct = nil
+    isExact = true
     var bitCount = 0
     var firstColumn = 0
     var prefixes: [[UInt32]] = []
@@ -42,6 +50,20 @@ package final class GroupOrder: @unchecked Sendable {
       shift += rankings[column].bitCount
     }
     self.shifts = shifts
+  }
+
+  /// Of one key column, whose groups number themselves; nil where they do not.
+  init?(_ keys: [PartKeys], _ measure: KeyMeasure) {
+    guard let numbers = KeyNumbers(keys, isText: measure.type == .text) else { return nil }
+    isExact = measure.isExact
+    rankings = []
+    keyCount = 1
+    keyTypes = [measure.type]
+    direct = numbers
+    firstColumn = 0
+    prefixes = []
+    shifts = []
+    bitCount = numbers.bitCount
   }
 
   private struct Item: BitwiseCopyable {
@@ -84,6 +106,7 @@ package final class GroupOrder: @unchecked Sendable {
 
   /// The numbers of all groups of a part.
   func numbers(of part: GroupPartial, number: Int) -> [UInt64] {
+    if let direct { return direct.numbers(part: number) }
     let groupCount = part.groupCount
     return [UInt64](unsafeUninitializedCapacity: groupCount) { keys, filled in
       filled = groupCount
@@ -113,10 +136,16 @@ package final class GroupOrder: @unchecked Sendable {
     }
   }
 
+  /// Whether it is known that no key of a column needs quotes, in CSV or TSV.
+  func isPlain(_ column: Int) -> Bool {
+    // Values do not, however they are written.
+    direct == nil ? rankings[column].isPlain : keyTypes[column] != .text
+  }
+
   /// How to read a column's rank, and so its text, from a number; nil where the number does not tell: because the
   /// column was replaced, or because texts of one rank differ.
   func digits(of column: Int) -> (shift: UInt64, mask: UInt64)? {
-    guard column >= firstColumn, rankings[column].isFaithful else { return nil }
+    guard direct == nil, column >= firstColumn, rankings[column].isFaithful else { return nil }
     return (UInt64(shifts[column]), UInt64.max >> UInt64(64 - rankings[column].bitCount))
   }
 }

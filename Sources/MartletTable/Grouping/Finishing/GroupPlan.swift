@@ -27,6 +27,14 @@ package struct GroupFrame: Sendable {
 ///           └── shards(placements)
 ///     shard(0) … shard(shardCount - 1)      each range merged, finished, in order
 ///
+/// Of one key column the keys often are numbers already, or texts of which eight bytes tell nearly everything. Then there are
+/// no ranks:
+///
+///     survey(0) … survey(parts.count - 1)   what the keys of a part look like
+///           └── measure(surveys)            whether, and how, they become numbers
+///     keys(0) … keys(parts.count - 1)
+///           └── order(keys)
+///
 /// A group's keys become one number that orders as they do (their ranks, put side by side as bits), so that merging is sorting:
 /// equal numbers are one group, its states are added up in the order of the parts, and the ranges follow each other
 /// in the result. Every step is a function of its arguments only; nothing depends on which thread ran first.
@@ -86,6 +94,35 @@ package final class GroupPlan: @unchecked Sendable {
   /// Step two, short unless the keys' combinations are more than 64 bits can number.
   package func order(_ rankings: [TextRanking]) -> GroupOrder { GroupOrder(parts, rankings, layout.spec.keyCount) }
 
+  /// Whether it is worth asking if the keys number the groups themselves.
+  package var mayBeDirect: Bool {
+    layout.spec.keyCount == 1 && rankingCount == 1 && entryCount >= layout.tuning.directKeys
+  }
+
+  /// What the keys of a part look like.
+  package func survey(_ part: Int) -> KeySurvey {
+    KeySurvey(parts[part].dictionaries[0], type: options.keyTypes[0], reader: reader)
+  }
+
+  /// How keys become numbers; nil where they have to be ranked.
+  package func measure(_ surveys: [KeySurvey]) -> KeyMeasure? { KeyMeasure(surveys) }
+
+  /// The keys of a part; nil where some are not of their type, which ranking explains.
+  package func keys(_ part: Int, _ measure: KeyMeasure) -> PartKeys? {
+    PartKeys(parts[part].dictionaries[0], measure, reader: reader)
+  }
+
+  /// The order of groups that number themselves; nil where they do not.
+  package func order(_ keys: [PartKeys?], _ measure: KeyMeasure) -> GroupOrder? {
+    let all = keys.compactMap { $0 }
+    return all.count == keys.count ? GroupOrder(all, measure) : nil
+  }
+
+  private func directOrder() -> GroupOrder? {
+    guard mayBeDirect, let measure = measure(parts.indices.map(survey)) else { return nil }
+    return order(parts.indices.map { keys($0, measure) }, measure)
+  }
+
   /// Step three.
   package func place(_ part: Int, _ order: GroupOrder) -> GroupPlacement {
     GroupPlacement(parts[part], part: part, order, bucketBits: bucketBits)
@@ -114,9 +151,14 @@ package final class GroupPlan: @unchecked Sendable {
 
   /// All steps, one after the other.
   package func finish() throws(TableError) -> GroupFrame {
-    var rankings: [TextRanking] = []
-    for index in 0..<rankingCount { rankings.append(try rank(index)) }
-    let order = order(rankings)
+    let order: GroupOrder
+    if let direct = directOrder() {
+      order = direct
+    } else {
+      var rankings: [TextRanking] = []
+      for index in 0..<rankingCount { rankings.append(try rank(index)) }
+      order = self.order(rankings)
+    }
     let shards = shards(parts.indices.map { place($0, order) }, order)
     return GroupShards.join((0..<shards.count).map { shards.shard($0).frame() })
   }

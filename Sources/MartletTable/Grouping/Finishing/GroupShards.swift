@@ -46,6 +46,7 @@ package final class GroupShards: @unchecked Sendable {
     let stateOffset = GroupAccumulator.stateOffset(keyCount: plan.layout.spec.keyCount)
     // Bucket by bucket, each within the second-level cache, parts in order: the sort is stable.
     var filled = 0
+    var refined: UInt64 = 0
     for bucket in lower..<upper {
       let start = filled
       for (placement, view) in zip(placements, plan.views) {
@@ -55,8 +56,42 @@ package final class GroupShards: @unchecked Sendable {
         filled += copied
       }
       radixSort(entries + start, scratch: scratch, count: filled - start) { $0.number }
+      if !order.isExact { refine(UnsafeMutableBufferPointer(start: entries + start, count: filled - start), &refined) }
     }
     return GroupShard(MergedGroups(plan, entries, count: count), order)
+  }
+
+  /// Orders entries of one number, whose keys begin alike, by the whole keys, and numbers them anew from `next` on.
+  private func refine(_ entries: UnsafeMutableBufferPointer<GroupPlacement.Entry>, _ next: inout UInt64) {
+    let views = plan.views
+    func text(_ entry: GroupPlacement.Entry) -> UnsafeBufferPointer<UInt8> {
+      TextDictionary.text(at: views[Int(entry.part)].address(entry.group))
+    }
+    var start = 0
+    while start < entries.count {
+      var end = start + 1
+      var isOne = true
+      while end < entries.count && entries[end].number == entries[start].number {
+        if isOne { isOne = compareTexts(text(entries[start]), text(entries[end])) == 0 }
+        end += 1
+      }
+      if !isOne {
+        entries[start..<end].sort { left, right in
+          let order = compareTexts(text(left), text(right))
+          return order != 0 ? order < 0 : (left.part, left.group) < (right.part, right.group)
+        }
+      }
+      // The texts are compared again, for their numbers are overwritten.
+      var before = entries[start]
+      entries[start].number = next
+      for index in start + 1..<end {
+        if !isOne && compareTexts(text(before), text(entries[index])) != 0 { next &+= 1 }
+        before = entries[index]
+        entries[index].number = next
+      }
+      next &+= 1
+      start = end
+    }
   }
 
   /// The pieces, one below the other.

@@ -23,11 +23,10 @@ struct KeyColumns {
   func fill(_ column: Int, _ rows: Range<Int>, into vector: Vector) {
     vector.type = .text
     vector.count = rows.count
+    vector.isPlain = order.isPlain(column)
     if let keys = rankedKeys(column) {
-      vector.isPlain = order.rankings[column].isPlain
       Self.fill(keys, rows, into: vector)
     } else {
-      vector.isPlain = false
       withWrittenKeys(column) { Self.fill($0, rows, into: vector) }
     }
   }

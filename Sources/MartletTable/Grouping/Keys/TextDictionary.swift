@@ -11,6 +11,8 @@ import MartletSystem
 /// in the entry and the address of the whole. A slot is 8 bytes, hash and id + 1: an open-addressing table with linear
 /// probing over the hash's upper bits, at most half full, so that growing walks old and new table in the same order.
 ///
+/// Texts that are as good as small numbers are found by these instead (`DecimalIndex`).
+///
 /// Lookups go over a batch in passes (hash all; find the slots; compare the entries; then, one by one, the few that
 /// were not found at once), each a loop of independent loads that the processor overlaps: the idea of batched
 /// probing from "Vectorization vs. Compilation in Query Execution" (Sompolski et al., 2011).
@@ -26,11 +28,24 @@ final class TextDictionary {
   private(set) var nullID = TextDictionary.noID
   private var slots: UnsafeMutablePointer<UInt64>
   private var slotBits: Int
+  /// How many texts are in the slots.
+  private var slotted = 0
   private let hashMask: UInt32
+  private let tuning: GroupTuning
+  let hasPayload: Bool
+  private var decimals = Decimals.unknown
   private let texts = TextStore()
   /// Stores of absorbed dictionaries, whose long texts are pointed to.
   private var retained: [AnyObject] = []
   private var retainedBytes = 0
+
+  /// Whether texts are looked up by number.
+  private enum Decimals {
+    /// None was seen yet.
+    case unknown
+    case indexed(DecimalIndex)
+    case hashed
+  }
 
   /// - Parameters:
   ///   - payloadBytes: How much the owner keeps of each text.
@@ -39,6 +54,8 @@ final class TextDictionary {
     rows = RowStore(byteCount: Self.payloadOffset + payloadBytes) { prepare($0 + Self.payloadOffset) }
     slotBits = tuning.slotBits
     hashMask = tuning.hashMask
+    self.tuning = tuning
+    hasPayload = payloadBytes > 0
     slots = .allocate(capacity: 1 << slotBits)
     slots.initialize(repeating: 0, count: 1 << slotBits)
   }
@@ -54,6 +71,8 @@ final class TextDictionary {
     self.nullID = nullID
     slotBits = -1
     hashMask = .max
+    tuning = GroupTuning()
+    hasPayload = payloadBytes > 0
     slots = .allocate(capacity: 0)
     var place = 0
     for (id, length) in lengths.enumerated() {
@@ -80,7 +99,9 @@ final class TextDictionary {
 
   var count: Int { rows.count }
   var residentBytes: Int {
-    rows.residentBytes + (slotBits < 0 ? 0 : 8 << slotBits) + texts.residentBytes + retainedBytes
+    var bytes = rows.residentBytes + (slotBits < 0 ? 0 : 8 << slotBits) + texts.residentBytes + retainedBytes
+    if case .indexed(let index) = decimals { bytes += index.residentBytes }
+    return bytes
   }
   /// Bytes of texts that absorbing this dictionary keeps alive.
   private var textBytes: Int { texts.residentBytes + retainedBytes }
@@ -90,6 +111,7 @@ final class TextDictionary {
     slots.deallocate()
     slots = .allocate(capacity: 0)
     slotBits = -1
+    decimals = .hashed
   }
 
   /// The bytes of text `id`; for up to 16 bytes valid while the dictionary lives.
@@ -116,8 +138,40 @@ final class TextDictionary {
   func lookup(
     _ vector: Vector, from start: Int, count: Int, into ids: UnsafeMutablePointer<UInt32>, _ scratch: LookupScratch
   ) {
+    switch decimals {
+    case .unknown:
+      if let index = DecimalIndex.make(vector, from: start, count: count, tuning: tuning) {
+        decimals = .indexed(index)
+        lookupNumbers(index, vector, from: start, count: count, into: ids, scratch)
+        return
+      }
+      if !vector.hasNulls || (start..<start + count).contains(where: { vector.valid[$0] != 0 }) { decimals = .hashed }
+    case .indexed(let index):
+      lookupNumbers(index, vector, from: start, count: count, into: ids, scratch)
+      return
+    case .hashed: break
+    }
     let cells = vector.texts + start
     let lengths = vector.lengths + start
+    hash(cells, lengths, count, scratch)
+    let misses = findAll(cells: cells, lengths: lengths, count: count, into: ids, scratch)
+    // Nulls are hashed as empty texts above, which is cheaper than a branch, and put right here.
+    if vector.hasNulls {
+      resolveNullsAndMisses(vector, from: start, count: count, misses: misses, into: ids, scratch)
+      return
+    }
+    for miss in 0..<misses {
+      let cell = Int(scratch.misses[miss])
+      ids[cell] = resolve(cells[cell], lengths[cell], at: cell, scratch, copying: true)
+    }
+  }
+
+  /// Pass one: the texts' first sixteen bytes and their hashes.
+  @inline(__always)
+  func hash(
+    _ cells: UnsafePointer<UnsafePointer<UInt8>>, _ lengths: UnsafePointer<UInt32>, _ count: Int,
+    _ scratch: LookupScratch
+  ) {
     let lows = scratch.lows
     let highs = scratch.highs
     let hashes = scratch.hashes
@@ -142,17 +196,28 @@ final class TextDictionary {
       highs[cell] = high
       hashes[cell] = hash & hashMask
     }
-    let misses = findAll(cells: cells, lengths: lengths, count: count, into: ids, scratch)
-    // Nulls are hashed as empty texts above, which is cheaper than a branch, and put right here.
-    if vector.hasNulls {
-      resolveNullsAndMisses(vector, from: start, count: count, misses: misses, into: ids, scratch)
-      return
-    }
-    for miss in 0..<misses {
-      let cell = Int(scratch.misses[miss])
-      ids[cell] = resolve(
-        low: lows[cell], high: highs[cell], text: cells[cell], length: lengths[cell], hash: hashes[cell], copying: true)
-    }
+  }
+
+  /// From now on all texts are looked up by their hashes.
+  func forgetNumbers() {
+    decimals = .hashed
+    rehash()
+  }
+
+  /// The entry of null.
+  func nullEntry() -> UInt32 {
+    if nullID == Self.noID { nullID = UInt32(truncatingIfNeeded: appendEntry(0, 0, 0, 0)) }
+    return nullID
+  }
+
+  /// Adds a text of up to sixteen bytes, which is new, but to no table.
+  func append(_ text: UnsafePointer<UInt8>, _ length: UInt32) -> Int {
+    let raw = UnsafeRawPointer(text)
+    let bits = UInt64(length) * 8
+    // Shifts by more than there is give zero here.
+    let low = raw.loadUnaligned(as: UInt64.self) & ~(UInt64.max << bits)
+    let high = bits <= 64 ? 0 : raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & ~(UInt64.max << (bits - 64))
+    return appendEntry(low, high, length, TextHash.short(low, high, Int(length)) & hashMask)
   }
 
   private func resolveNullsAndMisses(
@@ -167,12 +232,9 @@ final class TextDictionary {
       let missed = miss < misses && Int(scratch.misses[miss]) == cell
       if missed { miss += 1 }
       if valid[cell] == 0 {
-        if nullID == Self.noID { nullID = UInt32(truncatingIfNeeded: appendEntry(0, 0, 0, 0)) }
-        ids[cell] = nullID
+        ids[cell] = nullEntry()
       } else if missed {
-        ids[cell] = resolve(
-          low: scratch.lows[cell], high: scratch.highs[cell], text: cells[cell], length: lengths[cell],
-          hash: scratch.hashes[cell], copying: true)
+        ids[cell] = resolve(cells[cell], lengths[cell], at: cell, scratch, copying: true)
       }
     }
   }
@@ -208,12 +270,10 @@ final class TextDictionary {
           let missed = miss < misses && Int(scratch.misses[miss]) == offset
           if missed { miss += 1 }
           if UInt32(truncatingIfNeeded: start + offset) == other.nullID {
-            if nullID == Self.noID { nullID = UInt32(truncatingIfNeeded: appendEntry(0, 0, 0, 0)) }
-            ids[offset] = nullID
+            ids[offset] = nullEntry()
           } else if missed {
             ids[offset] = resolve(
-              low: scratch.lows[offset], high: scratch.highs[offset], text: scratch.texts[offset],
-              length: scratch.lengths[offset], hash: scratch.hashes[offset], copying: false)
+              scratch.texts[offset], scratch.lengths[offset], at: offset, scratch, copying: false)
           }
         }
         start += count
@@ -223,7 +283,7 @@ final class TextDictionary {
 
   /// Passes two and three: ids of the texts that are known, and the list of those that are not or were not found at
   /// their first slot with this hash.
-  private func findAll(
+  func findAll(
     cells: UnsafePointer<UnsafePointer<UInt8>>, lengths: UnsafePointer<UInt32>, count: Int,
     into ids: UnsafeMutablePointer<UInt32>, _ scratch: LookupScratch
   ) -> Int {
@@ -280,10 +340,13 @@ final class TextDictionary {
     return missCount
   }
 
-  /// The id of one text, which is added when it is new.
-  private func resolve(
-    low: UInt64, high: UInt64, text: UnsafePointer<UInt8>, length: UInt32, hash: UInt32, copying: Bool
+  /// The id of one text, whose words and hash are at `place` of `scratch`; it is added when it is new.
+  func resolve(
+    _ text: UnsafePointer<UInt8>, _ length: UInt32, at place: Int, _ scratch: LookupScratch, copying: Bool
   ) -> UInt32 {
+    let low = scratch.lows[place]
+    let high = scratch.highs[place]
+    let hash = scratch.hashes[place]
     let mask = (1 &<< slotBits) &- 1
     var index = Int(truncatingIfNeeded: UInt64(hash) &>> UInt64(32 &- slotBits))
     while true {
@@ -309,7 +372,8 @@ final class TextDictionary {
     }
     let id = appendEntry(low, second, length, hash)
     slots[index] = UInt64(hash) &<< 32 | UInt64(truncatingIfNeeded: id &+ 1)
-    if rows.count &<< Self.spareShift(slotBits) > mask { grow() }
+    slotted &+= 1
+    if slotted &<< Self.spareShift(slotBits) > mask { grow() }
     return UInt32(truncatingIfNeeded: id)
   }
 
@@ -328,6 +392,23 @@ final class TextDictionary {
   @inline(__always)
   private static func spareShift(_ slotBits: Int) -> Int { slotBits <= 12 ? 3 : slotBits <= 20 ? 2 : 1 }
 
+  /// Makes the table of slots anew, with all texts in it.
+  private func rehash() {
+    while rows.count &<< Self.spareShift(slotBits) > 1 << slotBits { slotBits += 1 }
+    slotted = rows.count
+    let mask = (1 << slotBits) - 1
+    slots.deallocate()
+    slots = .allocate(capacity: 1 << slotBits)
+    slots.initialize(repeating: 0, count: 1 << slotBits)
+    let view = rows.view
+    for id in 0..<rows.count where id != Int(nullID) {
+      let hash = UInt64((view.address(id) + 20).load(as: UInt32.self))
+      var index = Int(truncatingIfNeeded: hash &>> UInt64(32 - slotBits))
+      while slots[index] != 0 { index = (index &+ 1) & mask }
+      slots[index] = hash &<< 32 | UInt64(truncatingIfNeeded: id + 1)
+    }
+  }
+
   private func grow() {
     let oldCount = 1 << slotBits
     let newBits = slotBits + 1
@@ -345,29 +426,6 @@ final class TextDictionary {
     slots.deallocate()
     slots = larger
     slotBits = newBits
-  }
-}
-
-/// Working memory of lookups, shared by all dictionaries of one accumulator.
-final class LookupScratch {
-  /// The most cells a lookup takes at once: the working set of a few columns stays in the first-level cache.
-  static let capacity = 512
-
-  let lows: UnsafeMutablePointer<UInt64> = .allocate(capacity: capacity)
-  let highs: UnsafeMutablePointer<UInt64> = .allocate(capacity: capacity)
-  let hashes: UnsafeMutablePointer<UInt32> = .allocate(capacity: capacity)
-  /// One more than cells: the branchless append of `findAll` writes before it knows.
-  let misses: UnsafeMutablePointer<UInt32> = .allocate(capacity: capacity + 1)
-  let lengths: UnsafeMutablePointer<UInt32> = .allocate(capacity: capacity)
-  let texts: UnsafeMutablePointer<UnsafePointer<UInt8>> = .allocate(capacity: capacity)
-
-  deinit {
-    lows.deallocate()
-    highs.deallocate()
-    hashes.deallocate()
-    misses.deallocate()
-    lengths.deallocate()
-    texts.deallocate()
   }
 }
 

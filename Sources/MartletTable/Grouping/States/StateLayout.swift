@@ -1,6 +1,6 @@
 /// What one accumulator in a group's row computes. Aggregates of the same argument share accumulators.
 enum Accumulator: Hashable {
-  /// The sum of int, date, timestamp or bool values: 128 bits in two words.
+  /// The sum of int, date, timestamp or bool values: its lower 64 bits.
   case intSum(Int)
   /// The sum of doubles and its compensation.
   case doubleSum(Int)
@@ -48,13 +48,15 @@ enum StorageClass {
 /// Where in a group's row each accumulator lies.
 ///
 /// The row begins with the count of the group's records. How many of them were null in an argument is counted apart
-/// (`NullCounts`): most arguments never are, and then it costs nothing.
+/// (`SideCounts`): most arguments never are, and then it costs nothing.
 struct StateLayout {
   struct Entry {
     let accumulator: Accumulator
     /// From the begin of the state.
     let offset: Int
     let storage: StorageClass
+    /// Which of the sums of ints it is; zero for anything else.
+    let sumIndex: Int
   }
 
   static let recordsOffset = 0
@@ -62,6 +64,8 @@ struct StateLayout {
   let spec: GroupSpec
   let entries: [Entry]
   let collections: [CollectionKind]
+  /// How many sums of ints there are.
+  let sumCount: Int
   let byteCount: Int
   let storages: [StorageClass]
   let tuning: GroupTuning
@@ -80,12 +84,20 @@ struct StateLayout {
     }
     var offset = 8
     var entries: [Entry] = []
+    var sumCount = 0
     for accumulator in accumulators {
       let (argument, size) = Self.size(of: accumulator, storages: storages)
-      entries.append(Entry(accumulator: accumulator, offset: offset, storage: storages[argument]))
+      var sumIndex = 0
+      if case .intSum = accumulator {
+        sumIndex = sumCount
+        sumCount += 1
+      }
+      entries.append(
+        Entry(accumulator: accumulator, offset: offset, storage: storages[argument], sumIndex: sumIndex))
       offset += size
     }
     self.entries = entries
+    self.sumCount = sumCount
     self.collections = collections
     byteCount = offset
   }
@@ -118,7 +130,8 @@ struct StateLayout {
 
   private static func size(of accumulator: Accumulator, storages: [StorageClass]) -> (argument: Int, bytes: Int) {
     switch accumulator {
-    case .intSum(let argument), .doubleSum(let argument): return (argument, 16)
+    case .intSum(let argument): return (argument, 8)
+    case .doubleSum(let argument): return (argument, 16)
     case .minimum(let argument), .maximum(let argument):
       return (argument, storages[argument] == .texts ? TextState.byteCount : 8)
     case .moments(let argument): return (argument, 24)
@@ -144,7 +157,5 @@ struct StateLayout {
     }
   }
 
-  func offset(of accumulator: Accumulator) -> Int {
-    entries.first { $0.accumulator == accumulator }!.offset
-  }
+  func entry(of accumulator: Accumulator) -> Entry { entries.first { $0.accumulator == accumulator }! }
 }

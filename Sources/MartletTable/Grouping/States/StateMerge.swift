@@ -4,9 +4,10 @@ extension StateLayout {
   /// - Parameters:
   ///   - sources: States of a partial that covers a later part of the input than what is in `targets` already.
   ///   - ordinalShifts: For each pair, how many records lie before the partial of the source.
+  ///   - onTurn: Called where a sum of ints went over: the pair, the sum, and which way.
   func merge(
     from sources: UnsafePointer<UnsafeMutableRawPointer>, into targets: UnsafePointer<UnsafeMutableRawPointer>,
-    count: Int, ordinalShifts: UnsafePointer<Int64>
+    count: Int, ordinalShifts: UnsafePointer<Int64>, onTurn: (_ pair: Int, _ sum: Int, _ turn: Int64) -> Void
   ) {
     for pair in 0..<count {
       targets[pair].assumingMemoryBound(to: Int64.self).pointee &+=
@@ -17,7 +18,10 @@ extension StateLayout {
       switch entry.accumulator {
       case .intSum:
         for pair in 0..<count {
-          IntSum.at(targets[pair] + offset).pointee.merge(IntSum.at(sources[pair] + offset).pointee)
+          let value = IntSum.at(sources[pair] + offset).pointee.low
+          if IntSum.at(targets[pair] + offset).pointee.add(value) {
+            onTurn(pair, entry.sumIndex, IntSum.turn(value))
+          }
         }
       case .doubleSum:
         for pair in 0..<count {

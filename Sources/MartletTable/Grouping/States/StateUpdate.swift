@@ -20,8 +20,9 @@ extension GroupAccumulator {
     case .intSum(let argument):
       let vector = arguments[argument]
       let values = vector.ints + start
+      let sum = entry.sumIndex
       forEachValue(vector, from: start, count: count) { record in
-        IntSum.at(states[record] + offset).pointee.add(values[record])
+        if IntSum.at(states[record] + offset).pointee.add(values[record]) { countTurn(values[record], record, sum) }
       }
     case .doubleSum(let argument):
       let vector = arguments[argument]
@@ -55,6 +56,12 @@ extension GroupAccumulator {
     case .top(let argument, let size):
       updateTop(arguments[argument], entry.storage, offset, size, from: start, states, count)
     }
+  }
+
+  /// Takes down that a sum of the group of `record` went over.
+  private func countTurn(_ value: Int64, _ record: Int, _ sum: Int) {
+    let group = Int(groups[record])
+    turns.reserve(group + 1)[group * turns.width + sum] &+= IntSum.turn(value)
   }
 
   private func updateExtreme(

@@ -1,28 +1,28 @@
-/// A sum of 64-bit ints, exact in 128 bits.
+/// A sum of 64-bit ints: its lower 64 bits. How often it went over, and which way, is counted beside the rows, since hardly
+/// any sum ever does; both together are exact.
 struct IntSum: BitwiseCopyable {
-  var low: UInt64
-  var high: Int64
+  var low: Int64
 
   @inline(__always)
   static func at(_ place: UnsafeMutableRawPointer) -> UnsafeMutablePointer<IntSum> {
     place.assumingMemoryBound(to: IntSum.self)
   }
 
+  /// Adds a value, or the sum of other values.
+  ///
+  /// - Returns: True when the sum went over, in the direction of the value.
   @inline(__always)
-  mutating func add(_ value: Int64) {
-    let (sum, carry) = low.addingReportingOverflow(UInt64(bitPattern: value))
+  mutating func add(_ value: Int64) -> Bool {
+    let (sum, isOver) = low.addingReportingOverflow(value)
     low = sum
-    high = high &+ (value &>> 63) &+ (carry ? 1 : 0)
+    return isOver
   }
 
-  @inline(__always)
-  mutating func merge(_ other: IntSum) {
-    let (sum, carry) = low.addingReportingOverflow(other.low)
-    low = sum
-    high = high &+ other.high &+ (carry ? 1 : 0)
-  }
+  /// What going over by adding `value` counts.
+  static func turn(_ value: Int64) -> Int64 { value < 0 ? -1 : 1 }
 
-  var value: Int128 { Int128(high) << 64 | Int128(low) }
+  /// The sum after so many turns.
+  func value(turns: Int64) -> Int128 { Int128(low) &+ Int128(truncatingIfNeeded: turns) << 64 }
 }
 
 /// A sum of doubles with the error that rounding left: about twice the precision of a double.
@@ -176,6 +176,8 @@ enum TopValues {
 /// The quotient of an exact sum and a count, correctly rounded.
 func divideExactly(_ sum: Int128, by count: Int64) -> Double {
   let magnitude = sum.magnitude
+  // Both are doubles then, whose division rounds once.
+  if magnitude < 1 << 53 && count < 1 << 53 { return Double(Int64(truncatingIfNeeded: sum)) / Double(count) }
   let divisor = UInt128(count)
   let quotient = magnitude / divisor
   // Enough bits that one more, for a rest that is not zero, decides every rounding: a quotient of 66 bits or more.

@@ -1,0 +1,298 @@
+/// Looks for an order that never has more than a given number of results alive, by trying and taking back.
+///
+/// The number of results that are alive after a set of tasks is submodular over such sets. So once a run has climbed from a
+/// state and come down to no more results than it had there, without having been lower in between, going on from the new state
+/// is never worse than from the old one (the argument of Liu 1987 for trees). What has come down is not taken back: only the
+/// choices on the hill that is being climbed are. A run takes all safe tasks at once, as `EagerRun` does, and takes up to
+/// `breadth` of the ready tasks in turn where none is safe: first those that bring a task nearest to its end.
+struct HillSearch {
+  /// Which of two tasks that are equally near to use is tried first: the one with the lower number, or the one whose dependent
+  /// was brought nearer last.
+  enum Preference { case numbered, newest }
+
+  private let scratch: OrderScratch
+  private let ceiling: Int
+  private let breadth: Int
+  private let preference: Preference
+  private let ready: UnsafeMutablePointer<UInt32>
+  private let position: UnsafeMutablePointer<UInt32>
+  private let seen: UnsafeMutablePointer<UInt64>
+  private let seenMask: Int
+  private var alive = 0
+  private var written = 0
+  private var safeCount = 0
+  private var readyCount = 0
+  private var hash: UInt64 = 0
+  private var frames: [Frame] = []
+  private var choices: [UInt32] = []
+
+  /// A choice that can be taken back.
+  private struct Frame {
+    /// The tasks that had run.
+    let written: Int
+    /// Where its choices begin; the next one stands last.
+    let choices: Int
+  }
+
+  private init(_ scratch: OrderScratch, ceiling: Int, breadth: Int, _ preference: Preference) {
+    self.scratch = scratch
+    self.ceiling = ceiling
+    self.breadth = breadth
+    self.preference = preference
+    let tables = scratch.hills
+    (ready, position, seen, seenMask) = (tables.ready, tables.position, tables.seen, tables.seenMask)
+    frames.reserveCapacity(32)
+    choices.reserveCapacity(128)
+    let shape = scratch.shape
+    scratch.resetStates()
+    for task in 0..<shape.count {
+      scratch.touched[task] = 0
+      var sum: UInt64 = 0
+      for place in shape.inputs(task) { sum &+= UInt64(scratch.effort[Int(shape.dependencies[place])]) }
+      scratch.missingEffort[task] = sum
+      if scratch.states[task].missing == 0 {
+        addReady(task)
+        if shape.isSink(task) { push(task) }
+      }
+    }
+  }
+
+  /// Fills the scratch's order with one that keeps at most `ceiling` results alive.
+  ///
+  /// - Returns: False when none was found within the budget, or by the choices that are tried.
+  static func search(
+    _ scratch: OrderScratch, ceiling: Int, breadth: Int, _ preference: Preference, budget: inout Int
+  ) -> Bool {
+    var search = HillSearch(scratch, ceiling: ceiling, breadth: breadth, preference)
+    budget -= 6 * scratch.shape.count
+    return search.run(&budget)
+  }
+
+  private mutating func run(_ budget: inout Int) -> Bool {
+    let count = scratch.shape.count
+    runSafe(&budget)
+    var level = alive
+    while written < count {
+      if alive <= level {
+        // A valley: nothing before it is taken back.
+        frames.removeAll(keepingCapacity: true)
+        choices.removeAll(keepingCapacity: true)
+        level = alive
+      }
+      if alive < ceiling, frames.isEmpty || isNew() { choose(&budget) }
+      // The last frame with a choice left.
+      while let frame = frames.last, choices.count == frame.choices {
+        frames.removeLast()
+        budget &-= 1
+      }
+      guard let frame = frames.last, let task = choices.popLast(), budget > 0 else { return false }
+      while written > frame.written { takeBack(&budget) }
+      execute(Int(task), &budget)
+      runSafe(&budget)
+    }
+    return true
+  }
+
+  /// Puts a frame with the best of the ready tasks on the stack, the best one last.
+  private mutating func choose(_ budget: inout Int) {
+    let start = choices.count
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: breadth) { best in
+      var found = 0
+      for place in 0..<readyCount {
+        let task = Int(ready[place])
+        let key = key(of: task, &budget)
+        if found == breadth {
+          if key >= best[found &- 1] { continue }
+          found &-= 1
+        }
+        var hole = found
+        while hole > 0, best[hole &- 1] > key {
+          best[hole] = best[hole &- 1]
+          hole &-= 1
+        }
+        best[hole] = key
+        found &+= 1
+      }
+      for place in (0..<found).reversed() { choices.append(UInt32(truncatingIfNeeded: best[place] & 0xffff)) }
+      budget &-= 2 &* found
+    }
+    frames.append(Frame(written: written, choices: start))
+  }
+
+  /// How near the nearest of the dependents is to its end, less what that frees; then the preference; then the number.
+  @inline(__always)
+  private func key(of task: Int, _ budget: inout Int) -> UInt64 {
+    let shape = scratch.shape
+    var least = Int64.max
+    var age: UInt32 = 0
+    for place in shape.outputs(task) {
+      let dependent = Int(shape.dependents[place])
+      let cost = Int64(scratch.missingEffort[dependent]) &- Int64(scratch.states[dependent].freeable)
+      if cost < least {
+        least = cost
+        age = scratch.touched[dependent]
+      } else if cost == least {
+        age = max(age, scratch.touched[dependent])
+      }
+    }
+    budget &-= shape.outputs(task).count &+ 2
+    let level = UInt64(min(max(least &- Int64(scratch.effort[task]) &+ 256, 0), 0xffff))
+    let tie: UInt64
+    switch preference {
+    case .numbered: tie = 0
+    case .newest: tie = UInt64(0xffff &- min(age, 0xffff))
+    }
+    return level &<< 32 | tie &<< 16 | UInt64(task)
+  }
+
+  /// Whether the state was not there before in this search.
+  private func isNew() -> Bool {
+    let place = Int(truncatingIfNeeded: hash &>> 20) & seenMask
+    let word = hash ^ UInt64(ceiling) &<< 32 ^ UInt64(breadth)
+    if seen[place] == word { return false }
+    seen[place] = word
+    return true
+  }
+
+  // MARK: Running tasks, and taking them back
+
+  private mutating func runSafe(_ budget: inout Int) {
+    while safeCount > 0 {
+      safeCount &-= 1
+      let next = Int(scratch.safe[safeCount])
+      if !scratch.isDone[next] { execute(next, &budget) }
+    }
+  }
+
+  private mutating func execute(_ task: Int, _ budget: inout Int) {
+    let scratch = scratch
+    let shape = scratch.shape
+    let states = scratch.states
+    scratch.isDone[task] = true
+    scratch.order[written] = UInt32(truncatingIfNeeded: task)
+    written &+= 1
+    hash ^= mixed(UInt64(task))
+    readyCount &-= 1
+    let (place, last) = (Int(position[task]), ready[readyCount])
+    ready[place] = last
+    position[Int(last)] = UInt32(truncatingIfNeeded: place)
+    for place in shape.inputs(task) {
+      let input = Int(shape.dependencies[place])
+      states[input].uses &-= 1
+      states[input].rest ^= UInt32(truncatingIfNeeded: task)
+      switch states[input].uses {
+      case 0: alive &-= 1
+      case 1:
+        if let dependent = lastUser(of: input) {
+          states[dependent].freeable &+= 1
+          if states[dependent].missing == 0 { push(dependent) }
+        }
+      default: break
+      }
+    }
+    let outputs = shape.outputs(task)
+    budget &-= 4 &+ shape.inputs(task).count &+ outputs.count
+    if outputs.isEmpty { return }
+    alive &+= 1
+    let isSingle = outputs.count == 1
+    let effort = UInt64(scratch.effort[task])
+    for place in outputs {
+      let dependent = Int(shape.dependents[place])
+      if isSingle { states[dependent].freeable &+= 1 }
+      scratch.missingEffort[dependent] &-= effort
+      scratch.touched[dependent] = UInt32(truncatingIfNeeded: written)
+      states[dependent].missing &-= 1
+      if states[dependent].missing == 0 {
+        addReady(dependent)
+        if states[dependent].freeable > 0 || shape.isSink(dependent) { push(dependent) }
+      }
+    }
+  }
+
+  private mutating func takeBack(_ budget: inout Int) {
+    let scratch = scratch
+    let shape = scratch.shape
+    let states = scratch.states
+    written &-= 1
+    let task = Int(scratch.order[written])
+    hash ^= mixed(UInt64(task))
+    let outputs = shape.outputs(task)
+    if !outputs.isEmpty {
+      alive &-= 1
+      let isSingle = outputs.count == 1
+      let effort = UInt64(scratch.effort[task])
+      for place in outputs.reversed() {
+        let dependent = Int(shape.dependents[place])
+        if states[dependent].missing == 0 { readyCount &-= 1 }
+        states[dependent].missing &+= 1
+        scratch.missingEffort[dependent] &+= effort
+        if isSingle { states[dependent].freeable &-= 1 }
+      }
+    }
+    for place in shape.inputs(task).reversed() {
+      let input = Int(shape.dependencies[place])
+      switch states[input].uses {
+      case 0: alive &+= 1
+      case 1: if let dependent = lastUser(of: input) { states[dependent].freeable &-= 1 }
+      default: break
+      }
+      states[input].uses &+= 1
+      states[input].rest ^= UInt32(truncatingIfNeeded: task)
+    }
+    let place = Int(position[task])
+    let moved = ready[place]
+    ready[readyCount] = moved
+    position[Int(moved)] = UInt32(truncatingIfNeeded: readyCount)
+    ready[place] = UInt32(truncatingIfNeeded: task)
+    position[task] = UInt32(truncatingIfNeeded: place)
+    readyCount &+= 1
+    scratch.isDone[task] = false
+    budget &-= 4 &+ shape.inputs(task).count &+ outputs.count
+  }
+
+  @inline(__always)
+  private func lastUser(of input: Int) -> Int? {
+    // Done is the task that runs just now, where it names the input twice.
+    let dependent = Int(scratch.states[input].rest)
+    return scratch.isDone[dependent] ? nil : dependent
+  }
+
+  @inline(__always)
+  private mutating func addReady(_ task: Int) {
+    ready[readyCount] = UInt32(truncatingIfNeeded: task)
+    position[task] = UInt32(truncatingIfNeeded: readyCount)
+    readyCount &+= 1
+  }
+
+  @inline(__always)
+  private mutating func push(_ task: Int) {
+    if safeCount < scratch.shape.count {
+      scratch.safe[safeCount] = UInt32(truncatingIfNeeded: task)
+      safeCount &+= 1
+    }
+  }
+}
+
+/// Memory that only `HillSearch` needs.
+final class HillTables {
+  /// The ready tasks, and where each of them stands.
+  let ready: UnsafeMutablePointer<UInt32>
+  let position: UnsafeMutablePointer<UInt32>
+  /// States that were met: a table in which the last of each place is kept.
+  let seen: UnsafeMutablePointer<UInt64>
+  let seenMask: Int
+
+  init(_ count: Int) {
+    ready = allocated(2 * count)
+    position = ready + count
+    // The power of two above 8 a task.
+    seenMask = (1 << (Int.bitWidth - (8 * count).leadingZeroBitCount)) - 1
+    seen = allocated(seenMask + 1)
+    seen.update(repeating: 0, count: seenMask + 1)
+  }
+
+  deinit {
+    ready.deallocate()
+    seen.deallocate()
+  }
+}
