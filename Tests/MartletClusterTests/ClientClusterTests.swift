@@ -32,7 +32,8 @@ extension ClusterTests {
         #expect(Set(try all.map { try $0.result.get() }).count == 3)
         let one = try client.runOnWorkers(WhereAmI(), workers: [workers[1].name])
         #expect(one.map(\.worker) == [workers[1].address])
-        let failed = try client.runOnWorkers(WhereAmI(fails: true), workers: [workers[0].address], timeout: .seconds(5))
+        let failed = try client.runOnWorkers(
+          WhereAmI(fails: true), workers: [workers[0].address], timeout: .seconds(60))
         #expect(throws: ClusterTaskError.self) { _ = try failed[0].result.get() }
         let nobody = #expect(throws: ClusterError.self) { _ = try client.runOnWorkers(WhereAmI(), workers: ["none"]) }
         #expect(nobody?.code == .denied)
@@ -61,7 +62,7 @@ extension ClusterTests {
         #expect(eventually { (try? client.whoHas([kept])[0]) == [place.address] })
         #expect(throws: ClusterError.self) { _ = try client.scatter(Array(0..<60_000), workers: ["nobody"]) }
         cluster.stopWorker(0)
-        #expect(try client.submit(SumOf(), data).result(timeout: .seconds(20)) == 50_000 * 49_999 / 2)
+        #expect(try client.submit(SumOf(), data).result(timeout: .seconds(60)) == 50_000 * 49_999 / 2)
         client.close()
       }
     }
@@ -98,7 +99,7 @@ extension ClusterTests {
         never.cancel()
         options.workerPatience = .milliseconds(300)
         let impatient = try client.submit(delayed(Ramp(first: 0, count: 6001), on: []), options: options)
-        let error = #expect(throws: ClusterTaskError.self) { _ = try impatient.result(timeout: .seconds(10)) }
+        let error = #expect(throws: ClusterTaskError.self) { _ = try impatient.result(timeout: .seconds(60)) }
         #expect(error?.kind == .cannotRun && error?.message.contains("needs gpu=2, no worker has more than 1") == true)
         let told = Shared<[ClientEventReport]>([])
         let attentive = try cluster.client { $0.onEvent = { event in told.with { $0.append(event) } } }

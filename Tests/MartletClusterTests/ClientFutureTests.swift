@@ -206,7 +206,7 @@ extension ClusterTests {
         #expect(try completed.next()?.result() == 1000)
         #expect(completed.next() == nil)
         #expect(eventually { called.now == [1] })
-        #expect(client.wait(for: fast + [slow], timeout: .seconds(5)).unfinished.isEmpty)
+        #expect(client.wait(for: fast + [slow], timeout: .seconds(60)).unfinished.isEmpty)
         client.close()
         fixture.expectNothingLeft()
       }

@@ -33,7 +33,7 @@ extension ClusterTests {
         }
         try client.restart()
         #expect(eventually { waiting.now != nil })
-        for error in [waiting.now, thrown { _ = try far.result(timeout: .seconds(5)) }] {
+        for error in [waiting.now, thrown { _ = try far.result(timeout: .seconds(60)) }] {
           let found = "\(error.map { "\($0)" } ?? "nothing")"
           let error = error as? ClusterTaskError
           #expect(error?.kind == .restarted, "\(found)")
@@ -45,7 +45,7 @@ extension ClusterTests {
         #expect(try client.taskCounts().values.reduce(0, +) == 0)
         // From its graph, which its client has kept.
         far.retry()
-        #expect(try far.result(timeout: .seconds(10)).count == 50_000)
+        #expect(try far.result(timeout: .seconds(60)).count == 50_000)
         #expect(try neighbour.submit(Ramp(first: 5, count: 1)).result() == [5])
         client.close()
         neighbour.close()

@@ -62,7 +62,7 @@ extension ClusterTests {
           $0.port = port
           $0.core.epoch = 78
         }
-        #expect(try after.result(timeout: .seconds(10)) == 7)
+        #expect(try after.result(timeout: .seconds(60)) == 7)
         #expect(try slow.result() == 5)
         client.close()
         second.expectNothingLeft()
@@ -79,7 +79,7 @@ extension ClusterTests {
         #expect(try held.result() == 6)
         #expect(eventually { fixture.workers[0].heldBack.now.count == 1 })
         fixture.scheduler.end()
-        let error = #expect(throws: ClusterError.self) { _ = try slow.result(timeout: .seconds(10)) }
+        let error = #expect(throws: ClusterError.self) { _ = try slow.result(timeout: .seconds(60)) }
         #expect(error?.code == .lost)
         #expect(client.connectionState == .closed && client.endReason?.code == .lost)
         let late = #expect(throws: ClusterError.self) { _ = try delayed(Sum(constant: 1), on: []).run(on: client) }
@@ -189,7 +189,7 @@ extension ClusterTests {
         #expect(try heard.0.next() == "n1")
         #expect(eventually { heard.1.droppedCount == 3 })
         #expect(try heard.1.next() == "n3")
-        #expect(try heard.1.next(timeout: .seconds(5)) == "n4")
+        #expect(try heard.1.next(timeout: .seconds(60)) == "n4")
         #expect(try heard.1.next(timeout: .milliseconds(1)) == nil)
         one.close()
         two.close()

@@ -35,7 +35,7 @@ final class Shared<Value>: @unchecked Sendable {
 }
 
 /// Waits until `condition` holds, with a generous limit; false when it never did.
-func eventually(seconds: Int = 10, _ condition: () -> Bool) -> Bool {
+func eventually(seconds: Int = 60, _ condition: () -> Bool) -> Bool {
   let end = ContinuousClock.now + .seconds(seconds)
   while ContinuousClock.now < end {
     if condition() { return true }
@@ -71,11 +71,11 @@ final class TestScheduler: Sendable {
   /// Looks at the scheduler's tables.
   func inspect<Result: Sendable>(_ body: @escaping @Sendable (SchedulerShell) -> Result) -> Result? {
     let result = Shared<Result?>(nil)
-    server.inspect { shell in
+    let isHeard = server.inspect { shell in
       let value = body(shell)
       result.with { $0 = value }
     }
-    _ = eventually { result.with { $0 != nil } }
+    _ = isHeard && eventually { result.with { $0 != nil } }
     return result.now
   }
 

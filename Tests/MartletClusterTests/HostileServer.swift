@@ -79,7 +79,7 @@ final class HostileServer: @unchecked Sendable {
     isOver.with { $0 = true }
     shutdown(listener, Int32(SHUT_RDWR))
     open.with { for descriptor in $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } }
-    _ = eventually(seconds: 30) { threads.now == 0 }
+    _ = eventually { threads.now == 0 }
   }
 
   /// A thread of its own for a closure.

@@ -105,11 +105,11 @@ final class TestWorker: Sendable {
   /// Looks at the worker's tables; nil when it has ended.
   func inspect<Result: Sendable>(_ body: @escaping @Sendable (WorkerShell) -> Result) -> Result? {
     let result = Shared<Result?>(nil)
-    server.inspect { shell in
+    let isHeard = server.inspect { shell in
       let value = body(shell)
       result.with { $0 = value }
     }
-    _ = eventually(seconds: 3) { result.with { $0 != nil } }
+    _ = isHeard && eventually { result.with { $0 != nil } }
     return result.now
   }
 }
@@ -161,7 +161,7 @@ final class GraphClient: ScriptedPeer, @unchecked Sendable {
   }
 
   /// Waits for all results.
-  func wait(_ sent: Sent, seconds: Int = 20) -> Bool {
+  func wait(_ sent: Sent, seconds: Int = 60) -> Bool {
     eventually(seconds: seconds) {
       let failed = failures.now
       return results.with { results in sent.handles.allSatisfy { results[$0] != nil || failed[$0] != nil } }

@@ -245,7 +245,7 @@ extension NetworkTests {
           usleep(UInt32(random.below(2000)))
           server.loop.end()
           for socket in sockets { socket.close() }
-          #expect(eventually(seconds: 5) { openDescriptors() <= before }, "seed \(seed)")
+          #expect(eventually { openDescriptors() <= before }, "seed \(seed)")
           before = min(before, openDescriptors())
         }
       }

@@ -61,7 +61,7 @@ package final class SchedulerServer: Sendable {
   package func waitUntilStopped() { shell.loop.waitUntilStopped() }
 
   /// Runs `body` on the loop's thread, where the core may be looked at.
-  func inspect(_ body: @escaping @Sendable (SchedulerShell) -> Void) {
+  func inspect(_ body: @escaping @Sendable (SchedulerShell) -> Void) -> Bool {
     shell.loop.execute { [shell] in body(shell) }
   }
 }

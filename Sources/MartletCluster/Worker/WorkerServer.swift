@@ -95,7 +95,7 @@ package final class WorkerServer: Sendable {
   }
 
   /// Runs `body` on the loop's thread, where the core may be looked at.
-  func inspect(_ body: @escaping @Sendable (WorkerShell) -> Void) {
+  func inspect(_ body: @escaping @Sendable (WorkerShell) -> Void) -> Bool {
     shell.loop.execute { [shell] in body(shell) }
   }
 }

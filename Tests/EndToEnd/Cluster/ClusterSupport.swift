@@ -98,7 +98,7 @@ func isGone(_ process: pid_t) -> Bool { ProcessStatus(process).map { $0.state ==
 func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
 /// Waits until `condition` holds, with a generous limit; false when it never did.
-func eventually(seconds: Int = 15, _ condition: () -> Bool) -> Bool {
+func eventually(seconds: Int = 60, _ condition: () -> Bool) -> Bool {
   let end = ContinuousClock.now + .seconds(seconds)
   while ContinuousClock.now < end {
     if condition() { return true }
@@ -140,7 +140,7 @@ final class RunningProgram {
   func say(_ line: String) { _ = (line + "\n").withCString { write(input, $0, strlen($0)) } }
 
   /// How it ended; nil when it did not.
-  func end(seconds: Int = 15) -> ChildProcess.End? {
+  func end(seconds: Int = 60) -> ChildProcess.End? {
     var end: ChildProcess.End?
     _ = eventually(seconds: seconds) {
       end = process.wait(blocks: false)

@@ -28,7 +28,7 @@ extension ClusterEndToEnd {
         options.registry = registry
         let client = try Client(address, options: options)
         defer { client.close() }
-        let process = try client.submit(delayed(LimitFiles(bytes: 4096), on: [])).result(timeout: .seconds(30))
+        let process = try client.submit(delayed(LimitFiles(bytes: 4096), on: [])).result(timeout: .seconds(60))
         // 352 MB of 512: more than is to be spilled, less than what stops the worker.
         let blocks = (0..<11).map { Numbers(count: 4_000_000, seed: UInt64($0)) }
         let futures = try client.map(blocks)
@@ -36,7 +36,7 @@ extension ClusterEndToEnd {
         let tasks = blocks.map { delayed($0, on: []) }
         let mixed = try client.submit(delayed(Mix(), on: tasks.map(\.erased))).result(timeout: .seconds(60))
         #expect(try mixed == delayed(Mix(), on: tasks.map(\.erased)).run(on: SerialExecutor()))
-        let again = try client.submit(delayed(LimitFiles(bytes: 4095), on: [])).result(timeout: .seconds(30))
+        let again = try client.submit(delayed(LimitFiles(bytes: 4095), on: [])).result(timeout: .seconds(60))
         #expect(again == process, "the worker was started anew: \(worker.errors)")
         let complaint = "results stay in memory, they cannot be spilled: cannot write"
         let complaints = worker.errors.split(separator: "\n").filter { $0.contains(complaint) }

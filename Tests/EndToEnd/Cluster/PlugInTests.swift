@@ -38,7 +38,7 @@ extension ClusterEndToEnd {
           let client = try bare.client()
           defer { client.close() }
           let future = try client.submit(Collatz(from: 1, to: 10))
-          let error = #expect(throws: ClusterTaskError.self) { _ = try future.result(timeout: .seconds(20)) }
+          let error = #expect(throws: ClusterTaskError.self) { _ = try future.result(timeout: .seconds(60)) }
           #expect(error?.message.contains("plug-in.collatz") == true)
         }
         options.workerFlags = ["--load", library]
@@ -46,7 +46,7 @@ extension ClusterEndToEnd {
         defer { cluster.close() }
         let client = try cluster.client()
         defer { client.close() }
-        #expect(try client.submit(Collatz(from: 1, to: 10_000)).result(timeout: .seconds(20)) == [6171, 261])
+        #expect(try client.submit(Collatz(from: 1, to: 10_000)).result(timeout: .seconds(60)) == [6171, 261])
         options.workerFlags = ["--load", "\(sandbox.path)/none.so"]
         let error = #expect(throws: ClusterError.self) { try LocalCluster(workers: 1, options: options) }
         #expect(error?.message.contains("--load \(sandbox.path)/none.so: it cannot be opened") == true)

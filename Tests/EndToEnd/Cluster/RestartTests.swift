@@ -24,23 +24,23 @@ extension ClusterEndToEnd {
           let queued = try neighbour.map((0..<200).map { Slow(milliseconds: 1, value: $0) })
           usleep(200_000)
           let start = ContinuousClock.now
-          try client.restart(timeout: .seconds(30))
-          #expect(ContinuousClock.now - start < .seconds(25))
+          try client.restart(timeout: .seconds(120))
+          #expect(ContinuousClock.now - start < .seconds(100))
           for future in stuck + queued {
-            let error = #expect(throws: ClusterTaskError.self) { try future.result(timeout: .seconds(5)) }
+            let error = #expect(throws: ClusterTaskError.self) { try future.result(timeout: .seconds(60)) }
             guard error?.kind == .restarted else {
               Issue.record("\(error as Any)")
               break
             }
           }
-          #expect(throws: ClusterTaskError.self) { try kept.result(timeout: .seconds(5)) }
+          #expect(throws: ClusterTaskError.self) { try kept.result(timeout: .seconds(60)) }
           #expect(before.allSatisfy(isGone))
           let after = Set(processes.workers)
           #expect(after.count == 3 && after.isDisjoint(with: before))
           #expect(SchedulerQuestion.workers(at: cluster.httpAddress) == 3)
           // Both go on, and what failed can be had.
           kept.retry()
-          #expect(try kept.result(timeout: .seconds(20)).count == 100_000)
+          #expect(try kept.result(timeout: .seconds(60)).count == 100_000)
           let load = mixedLoad(seed: 5, layers: 4, width: 20, slowestMilliseconds: 0)
           #expect(try load.run(on: client) == load.run(on: SerialExecutorWithoutWaiting.executor))
           try neighbour.restart()

@@ -40,7 +40,7 @@ extension ClusterTests {
       try await asideAlone {
         let fixture = try InsideFixture(workers: 1)
         for future in [try fixture.client.submit(AskItself(way)), try fixture.client.submit(AsyncAskItself(way))] {
-          let error = #expect(throws: ClusterTaskError.self) { try future.result(timeout: .seconds(20)) }
+          let error = #expect(throws: ClusterTaskError.self) { try future.result(timeout: .seconds(60)) }
           #expect(error?.kind == .threw)
           #expect(error?.message.contains("\(future.key) waits for a result that cannot be there") == true)
         }
@@ -67,8 +67,8 @@ extension ClusterTests {
         let fixture = try InsideFixture(workers: 1)
         let asks = try fixture.client.submit(Ask("first", [1, 2, 3, 4, 5]))
         let answers = try fixture.client.submit(Answer("first", count: 5))
-        #expect(try asks.result(timeout: .seconds(30)) == 30)
-        #expect(try answers.result(timeout: .seconds(30)) == 5)
+        #expect(try asks.result(timeout: .seconds(60)) == 30)
+        #expect(try answers.result(timeout: .seconds(60)) == 5)
         fixture.end()
       }
     }
@@ -79,7 +79,7 @@ extension ClusterTests {
         let waiting = try fixture.client.map((0..<500).map { AsyncWaitForEvent("many", number: $0) })
         #expect(eventually { fixture.executing == 500 })
         #expect(threadNames().count { $0.hasPrefix("body-") } == 1)
-        #expect(try fixture.client.submit(Plus(constant: 7)).result(timeout: .seconds(30)) == 7)
+        #expect(try fixture.client.submit(Plus(constant: 7)).result(timeout: .seconds(60)) == 7)
         let naps = try fixture.client.map((0..<100).map { Nap(milliseconds: 20, number: $0) })
         #expect(try fixture.client.gather(naps) == Array(0..<100))
         try fixture.client.event("many").set()
@@ -97,7 +97,7 @@ extension ClusterTests {
         }
         #expect(eventually { fixture.executing == 12 })
         let quick = try fixture.client.submit(Plus(constant: 3))
-        #expect(try quick.result(timeout: .seconds(30)) == 3)
+        #expect(try quick.result(timeout: .seconds(60)) == 3)
         #expect(waiting.contains { !$0.isFinished })
         #expect(try fixture.client.gather(waiting) == Array(0..<12))
         fixture.end()
@@ -129,7 +129,7 @@ extension ClusterTests {
           delayed(AsyncWaitForEvent("never", number: 2), on: []).timeout(.milliseconds(300)),
         ])
         for future in futures {
-          #expect(throws: ClusterTaskError.self) { try future.result(timeout: .seconds(30)) }
+          #expect(throws: ClusterTaskError.self) { try future.result(timeout: .seconds(60)) }
           #expect((future.error as? ClusterTaskError)?.kind == .timedOut)
         }
         #expect(eventually { fixture.executing == 0 })
@@ -150,9 +150,9 @@ extension ClusterTests {
     @Test func `what a task waits for may fail, and the task sees it`() async throws {
       try await asideAlone {
         let fixture = try InsideFixture(workers: 1)
-        #expect(try fixture.client.submit(AskInVain(catches: true)).result(timeout: .seconds(30)) == "it refuses")
+        #expect(try fixture.client.submit(AskInVain(catches: true)).result(timeout: .seconds(60)) == "it refuses")
         let failing = try fixture.client.submit(AskInVain(catches: false))
-        #expect(throws: ClusterTaskError.self) { try failing.result(timeout: .seconds(30)) }
+        #expect(throws: ClusterTaskError.self) { try failing.result(timeout: .seconds(60)) }
         #expect("\(String(describing: failing.error))".contains("it refuses"))
         fixture.end()
       }

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct CancellationScenarios {
+@Suite(.timeLimit(.minutes(60))) struct CancellationScenarios {
   // A task that runs is cancelled, and its result is wanted again before it has ended. Where it ends well all the same, its
   // value is kept; where it does not, the new one computes it, and the old error is nobody's but the old one's.
   @Test(arguments: [1, 2]) func `a value that comes after cancelling is kept, an error of then is not passed on`(

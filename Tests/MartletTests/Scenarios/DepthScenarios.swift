@@ -2,7 +2,7 @@ import Martlet
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct DepthScenarios {
+@Suite(.timeLimit(.minutes(60))) struct DepthScenarios {
   // Long chains are built, run, fail and are freed without recursion, in each of the ways to write them down.
   @Test(arguments: [1, 2]) func `a long chain runs and is freed, however it is written`(threads: Int) async throws {
     let executor = ThreadPoolExecutor(threads: threads)

@@ -2,7 +2,7 @@ import Martlet
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct ExchangeScenarios {
+@Suite(.timeLimit(.minutes(60))) struct ExchangeScenarios {
   // Every part is cut into pieces for every other part, and the pieces are put together: two such exchanges feed a join.
   // Each row is there once, whatever fails and is repeated on the way; nothing of it is left.
   @Test(arguments: [1, 2, 4], [false, true]) func `an exchange of all parts with all has every row once`(

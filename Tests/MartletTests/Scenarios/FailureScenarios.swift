@@ -3,7 +3,7 @@ import Martlet
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct FailureScenarios {
+@Suite(.timeLimit(.minutes(60))) struct FailureScenarios {
   // A task that brings down whoever runs it: it is given up after its limit, with a name and a count, and nobody else is.
   @Test(arguments: [1, 3]) func `a task that never succeeds is tried once more than its limit, and others go on`(
     threads: Int

@@ -2,7 +2,7 @@ import Martlet
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct IdentityScenarios {
+@Suite(.timeLimit(.minutes(60))) struct IdentityScenarios {
   // A key is given a second time with another recipe while the first runs: refused by name, and the first is not disturbed.
   @Test func `a key with two recipes is refused, and the first one goes on`() async throws {
     let gate = Gate()

@@ -3,7 +3,7 @@ import Martlet
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct LimitScenarios {
+@Suite(.timeLimit(.minutes(60))) struct LimitScenarios {
   // Memory above its limit while a task runs: it may end, what would bring more data in waits, and goes on once there is room.
   @Test(arguments: [2, 4, 8]) func `while memory is used up sources wait, and go on when there is room`(
     threads: Int

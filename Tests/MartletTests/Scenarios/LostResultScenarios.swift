@@ -2,7 +2,7 @@ import Glibc
 import Martlet
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct LostResultScenarios {
+@Suite(.timeLimit(.minutes(60))) struct LostResultScenarios {
   // Ten results are spread over several places and some are lost before their sum is asked for: the sum is right, and only
   // what was lost is computed again. Here the places are files of a cache.
   @Test(arguments: [1, 4]) func `of results kept on disk only the lost ones are computed again`(

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct SchedulingScenarios {
+@Suite(.timeLimit(.minutes(60))) struct SchedulingScenarios {
   // A pool is closed in the middle of the work, as a worker is retired: what was handed in before has its result, each task
   // ran once, and what comes later is refused by name.
   @Test(arguments: [1, 4]) func `closing in the middle loses nothing, runs nothing twice, and refuses the rest`(
