@@ -60,7 +60,8 @@ package final class SchedulerServer: Sendable {
   /// Waits for the end. Not on the loop's thread.
   package func waitUntilStopped() { shell.loop.waitUntilStopped() }
 
-  /// Runs `body` on the loop's thread, where the core may be looked at.
+  /// Runs `body` on the loop's thread, where the core may be looked at. False when the loop has ended.
+  @discardableResult
   func inspect(_ body: @escaping @Sendable (SchedulerShell) -> Void) -> Bool {
     shell.loop.execute { [shell] in body(shell) }
   }

@@ -94,7 +94,8 @@ package final class WorkerServer: Sendable {
     return shell.places.withLock { $0.end }
   }
 
-  /// Runs `body` on the loop's thread, where the core may be looked at.
+  /// Runs `body` on the loop's thread, where the core may be looked at. False when the loop has ended.
+  @discardableResult
   func inspect(_ body: @escaping @Sendable (WorkerShell) -> Void) -> Bool {
     shell.loop.execute { [shell] in body(shell) }
   }
