@@ -136,7 +136,7 @@ import Testing
       let child = try running.number("pid")
       for _ in 0..<3 {
         running.process.send(SIGTERM)
-        usleep(20_000)  // equal signals that wait become one
+        usleep(200_000)  // equal signals that wait become one
       }
       #expect(running.end() == .exited(137))
       #expect(eventually { isGone(child) })
