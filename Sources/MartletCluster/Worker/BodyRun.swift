@@ -133,73 +133,74 @@ final class BodyRun: @unchecked Sendable {
   /// Values that take more in memory than this cannot be small as bytes.
   private static let inlineCandidateBytes = 8 << 10
 
-  /// Runs the body, or goes on with it after it has waited without a thread.
+  /// Runs the body from its beginning.
   ///
   /// - Parameter stop: Set when nobody wants any results any more.
   /// - Returns: Whether it has ended. Otherwise it waits, and may be with another thread already.
-  func run(_ registry: TaskFunctionRegistry, stop: UnsafePointer<Atomic<Bool>>, on seat: BodySeat) -> Bool {
+  func begin(_ registry: TaskFunctionRegistry, stop: UnsafePointer<Atomic<Bool>>, on seat: BodySeat) -> Bool {
     guard let task else { return false }
-    if let body = asyncBody.withLock({ $0 }) {
-      let outcome = body.turn(
-        isFirst: false,
-        goOn: {
-          threadNumber = seat.number
-          beginsToCompute()
-        }, pause: { ceasesToCompute() })
-      guard let outcome else { return false }
-      asyncBody.withLock { $0 = nil }
-      finish(task, outcome)
-    } else {
-      threadNumber = seat.number
-      began = martlet_monotonic_nanoseconds()
-      do throws(WorkFailure) {
-        if let problem { throw .undecodable(problem) }
-        // It waited for its thread, and nobody waits for it any more.
-        if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
-        let body = try WorkBody(task.work, registry)
-        guard let type = body.resultType(first: firstType, registry) else {
-          throw .cannotRun("the type of its result is not registered on this worker")
-        }
-        self.type = type
-        var state = TaskContextState(stop: stop, cancelled: cancelled, threadIndex: seat.number)
-        enterPage()
-        do throws(WorkFailure) {
-          try withUnsafeMutablePointer(to: &state) { (state) throws(WorkFailure) in
-            try body.run(inputs, count: inputCount, TaskContext(state), into: slot)
-          }
-        } catch {
-          guard case .threw(let thrown) = error, thrown is TaskSuspended, let work = state.work else { throw error }
-          clearInputs()
-          return wait(work, task, seat)
-        }
-        failure = measure(type, task, limits)
-      } catch {
-        failure = error.record(key: task.digest, label: task.label)
+    threadNumber = seat.number
+    began = martlet_monotonic_nanoseconds()
+    do throws(WorkFailure) {
+      if let problem { throw .undecodable(problem) }
+      // It waited for its thread, and nobody waits for it any more.
+      if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
+      let body = try WorkBody(task.work, registry)
+      guard let type = body.resultType(first: firstType, registry) else {
+        throw .cannotRun("the type of its result is not registered on this worker")
       }
-      clearInputs()
-      if failure != nil { slot.pointee.clear() }
+      self.type = type
+      var state = TaskContextState(stop: stop, cancelled: cancelled, threadIndex: seat.number)
+      enterPage()
+      do throws(WorkFailure) {
+        try withUnsafeMutablePointer(to: &state) { (state) throws(WorkFailure) in
+          try body.run(inputs, count: inputCount, TaskContext(state), into: slot)
+        }
+      } catch {
+        guard case .threw(let thrown) = error, thrown is TaskSuspended, let work = state.work else { throw error }
+        clearInputs()
+        return wait(work, seat)
+      }
+      failure = measure(type, task, limits)
+    } catch {
+      failure = error.record(key: task.digest, label: task.label)
     }
+    clearInputs()
+    if failure != nil { slot.pointee.clear() }
     ceasesToCompute()
     self.task = nil
     return true
   }
 
+  /// Goes on with the body after it has waited without a thread. When everything ends, two threads may be asked to: nothing of
+  /// the run but its asynchronous part is looked at before that has said whose turn it is.
+  ///
+  /// - Returns: Whether it has ended, on this thread.
+  func goOn(on seat: BodySeat) -> Bool {
+    guard let body = asyncBody.withLock({ $0 }) else { return false }
+    let outcome = body.turn(
+      isFirst: false,
+      goOn: {
+        threadNumber = seat.number
+        beginsToCompute()
+      }, pause: { ceasesToCompute() })
+    return finish(outcome)
+  }
+
   /// The rest of the body is asynchronous: begins it.
-  private func wait(_ work: AsyncWork, _ task: ComputeTask, _ seat: BodySeat) -> Bool {
+  private func wait(_ work: AsyncWork, _ seat: BodySeat) -> Bool {
     let body = AsyncBody(self, seat.threads)
     asyncBody.withLock { $0 = body }
     body.start(work, inside)
     // Who cancelled before looked in vain.
     if isCancelled { body.cancel() }
-    guard let outcome = body.turn(isFirst: true, goOn: {}, pause: { ceasesToCompute() }) else { return false }
-    asyncBody.withLock { $0 = nil }
-    finish(task, outcome)
-    ceasesToCompute()
-    self.task = nil
-    return true
+    return finish(body.turn(isFirst: true, goOn: {}, pause: { ceasesToCompute() }))
   }
 
-  private func finish(_ task: ComputeTask, _ outcome: Result<Slot, any Error>) {
+  /// - Parameter outcome: What the asynchronous part gave; nil when it is not over, or not on this thread.
+  private func finish(_ outcome: Result<Slot, any Error>?) -> Bool {
+    guard let outcome, let task else { return false }
+    asyncBody.withLock { $0 = nil }
     switch outcome {
     case .success(let value):
       slot.pointee = value
@@ -207,6 +208,9 @@ final class BodyRun: @unchecked Sendable {
       if failure != nil { slot.pointee.clear() }
     case .failure(let error): failure = WorkFailure.threw(error).record(key: task.digest, label: task.label)
     }
+    ceasesToCompute()
+    self.task = nil
+    return true
   }
 
   // MARK: While it waits

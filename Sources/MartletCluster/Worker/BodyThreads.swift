@@ -96,7 +96,7 @@ final class BodyThreads: @unchecked Sendable {
     // Outside of the lock, which who wakes up takes first. Somebody else may have taken the run by then: who was woken in vain
     // looks, and sleeps again.
     for _ in 0..<woken { monitor.signal() }
-    for run in runs where run.isBlocking { goOn(run) }
+    for run in runs where run.isBlocking { beginApart(run) }
     runs.removeAll(keepingCapacity: true)
   }
 
@@ -154,8 +154,10 @@ final class BodyThreads: @unchecked Sendable {
     }
   }
 
-  /// Runs a body, or goes on with it; false when it waits.
-  func perform(_ run: BodyRun, _ seat: BodySeat) -> Bool { seat.perform(run, registry, stop: stop) }
+  /// Runs a body on a thread of its own.
+  private func beginApart(_ run: BodyRun) {
+    occupyThread { [self] seat in if seat.begin(run, registry, stop: stop) { handBack(run, isTold: true) } }
+  }
 
   /// Lets a body go on that has waited without a thread.
   func enqueueResumed(_ run: BodyRun) {
@@ -218,14 +220,18 @@ final class BodyThreads: @unchecked Sendable {
     let seat = BodySeat(self, number: number)
     seat.occupy {
       var memory = Memory()
-      while let run = next(&memory, number) {
-        if perform(run, seat) { ended(run, &memory) }
+      while let turn = next(&memory, number) {
+        let hasEnded = turn.isFirst ? seat.begin(turn.run, registry, stop: stop) : seat.goOn(turn.run)
+        if hasEnded { ended(turn.run, &memory) }
       }
     }
   }
 
+  /// A run, and whether it has to be begun.
+  private typealias Turn = (run: BodyRun, isFirst: Bool)
+
   /// What to run next; nil when the thread has to end.
-  private func next(_ memory: inout Memory, _ number: Int) -> BodyRun? {
+  private func next(_ memory: inout Memory, _ number: Int) -> Turn? {
     if waiting.load(ordering: .relaxed) == 0, memory.policy.polls { spin(&memory) }
     return monitor.withLock {
       if memory.isRunning { running -= 1 }
@@ -248,7 +254,8 @@ final class BodyThreads: @unchecked Sendable {
       running += 1
       memory.isRunning = true
       let run: BodyRun?
-      if firstResumed < resumed.count {
+      let isFirst = firstResumed == resumed.count
+      if !isFirst {
         run = resumed[firstResumed]
         resumed[firstResumed] = nil
         firstResumed += 1
@@ -259,7 +266,7 @@ final class BodyThreads: @unchecked Sendable {
         taken &+= 1
       }
       waiting.store(queue.count - first + resumed.count - firstResumed, ordering: .relaxed)
-      return run
+      return run.map { (run: $0, isFirst: isFirst) }
     }
   }
 

@@ -35,11 +35,18 @@ final class BodySeat {
     pthread_setspecific(BodySeat.key, nil)
   }
 
-  /// Runs a body, or goes on with one; see `BodyRun.run`.
-  func perform(_ run: BodyRun, _ registry: TaskFunctionRegistry, stop: UnsafePointer<Atomic<Bool>>) -> Bool {
+  /// Runs a body; see `BodyRun.begin`.
+  func begin(_ run: BodyRun, _ registry: TaskFunctionRegistry, stop: UnsafePointer<Atomic<Bool>>) -> Bool {
     self.run = run
     defer { self.run = nil }
-    return run.run(registry, stop: stop, on: self)
+    return run.begin(registry, stop: stop, on: self)
+  }
+
+  /// Goes on with a body; see `BodyRun.goOn`.
+  func goOn(_ run: BodyRun) -> Bool {
+    self.run = run
+    defer { self.run = nil }
+    return run.goOn(on: self)
   }
 }
 

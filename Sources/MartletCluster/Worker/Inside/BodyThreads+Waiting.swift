@@ -35,7 +35,7 @@ extension BodyThreads {
 
   /// Goes on with an asynchronous body on a thread of its own.
   func goOn(_ run: BodyRun) {
-    occupyThread { [self] seat in if perform(run, seat) { handBack(run, isTold: true) } }
+    occupyThread { [self] seat in if seat.goOn(run) { handBack(run, isTold: true) } }
   }
 
   /// Nothing is decided any more: bodies that wait are cancelled, and go on by themselves to their ends.
