@@ -43,7 +43,8 @@ extension Delayed {
     return Delayed(
       node: DelayedNode.make(
         DelayedHead(
-          label: site.label, place: site.place, kind: site.kind, extras: extras, count: inputs.count
+          label: site.label, place: site.place, kind: site.kind, extras: extras, count: inputs.count,
+          isInSlot: node.isInSlot
         ) { inputs, context, slot in
           let start = martlet_monotonic_nanoseconds()
           do {

@@ -28,7 +28,9 @@ public struct Delayed<Value: Sendable>: @unchecked Sendable {
 
   package init(constant value: Value, label: String, _ place: CompactLocation) {
     node = DelayedNode.make(
-      DelayedHead(label: label, place: place, kind: .literal, extras: nil, count: 0, body: constantBody(value))
+      DelayedHead(
+        label: label, place: place, kind: .literal, extras: nil, count: 0, isInSlot: Slot.isInline(Value.self),
+        body: constantBody(value))
     ) { _ in }
   }
 

@@ -7,19 +7,25 @@ package struct DelayedHead {
   private let about: Unmanaged<DelayedSite>
   /// The task that the node was written down as, below the number of the lowering that did so: see `LoweringTurn`.
   package var mark: UInt64 = 0
-  /// The dependencies that the node still owns, none once its memory is on its way back; above, whether it owns its site.
-  private var countAndOwnership: UInt32
+  /// The dependencies that the node still owns, none once its memory is on its way back; above, the flags.
+  private var countAndFlags: UInt32
 
+  /// The node owns its site.
   private static let ownership: UInt32 = 1 << 31
+  /// The result stands in its slot, and takes no memory of its own.
+  private static let slotResult: UInt32 = 1 << 30
 
+  /// - Parameter isInSlot: Whether the result stands in its slot: `Slot.isInline`.
   @usableFromInline
   package init(
-    label: String, place: CompactLocation, kind: TaskKind, extras: DelayedExtras?, count: Int, body: @escaping TaskBody
+    label: String, place: CompactLocation, kind: TaskKind, extras: DelayedExtras?, count: Int, isInSlot: Bool,
+    body: @escaping TaskBody
   ) {
     let reference = DelayedSiteReference(label: label, place: place, kind: kind, extras: extras)
     about = reference.site
     self.body = body
-    countAndOwnership = UInt32(count) | (reference.isOwned ? DelayedHead.ownership : 0)
+    countAndFlags =
+      UInt32(count) | (reference.isOwned ? DelayedHead.ownership : 0) | (isInSlot ? DelayedHead.slotResult : 0)
   }
 
   /// What the node has in common with others.
@@ -36,16 +42,20 @@ package struct DelayedHead {
 
   /// The dependencies that the node still owns.
   @inline(__always)
-  package var count: UInt32 { countAndOwnership & ~DelayedHead.ownership }
+  package var count: UInt32 { countAndFlags & (DelayedHead.slotResult &- 1) }
+
+  /// Whether the result stands in its slot, and takes no memory of its own.
+  @inline(__always)
+  package var isInSlot: Bool { countAndFlags & DelayedHead.slotResult != 0 }
 
   /// Whether nothing has to be let go of but the body.
   @inline(__always)
-  fileprivate var ownsNothing: Bool { countAndOwnership == 0 }
+  fileprivate var ownsNothing: Bool { countAndFlags & ~DelayedHead.slotResult == 0 }
 
   @inline(__always)
-  private var ownsSite: Bool { countAndOwnership & DelayedHead.ownership != 0 }
+  private var ownsSite: Bool { countAndFlags & DelayedHead.ownership != 0 }
 
-  fileprivate mutating func dropDependencies() { countAndOwnership &= DelayedHead.ownership }
+  fileprivate mutating func dropDependencies() { countAndFlags &= DelayedHead.ownership | DelayedHead.slotResult }
 
   fileprivate func dropSite() { if ownsSite { about.release() } }
 }
@@ -88,6 +98,9 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
 
   /// The work.
   package var body: TaskBody { header.body }
+
+  /// Whether the result stands in its slot, and takes no memory of its own.
+  package var isInSlot: Bool { header.isInSlot }
 
   deinit {
     if header.ownsNothing { return }

@@ -22,7 +22,8 @@ package struct Slot: BitwiseCopyable, @unchecked Sendable {
   /// Whether it holds something that must be dropped.
   @inlinable package var isCounted: Bool { tag == 1 }
 
-  @inlinable static func isInline<Value>(_ type: Value.Type) -> Bool {
+  /// Whether values of the type stand in the slot itself, and take no memory of their own.
+  @inlinable package static func isInline<Value>(_ type: Value.Type) -> Bool {
     // Both sides are constants where the function is specialised.
     _isPOD(type) && MemoryLayout<Value>.size <= 8
   }

@@ -15,7 +15,7 @@ enum GraphSuite: BenchSuite {
     let rounds = options.isToy ? 2 : options.rounds
     let tasks = options.isToy ? 100 : 100_000
     print("graph: \(options.threads) threads, \(rounds) rounds; ns a task, median (best)")
-    print("                          engine        Delayed, depth-first         Delayed             Delayed, optimised")
+    print("                          engine             Delayed          Delayed, least memory    the same, optimised")
     print("  shape        tasks      build+run+free   make+run+free          make+run+free          make+run+free")
     for (engine, delayed) in DelayedShape.all(tasks: tasks)
     where options.only ?? delayed.name == delayed.name {
@@ -25,14 +25,12 @@ enum GraphSuite: BenchSuite {
         let (graph, output) = engine.build()
         try check(pool.run(graph, output: output), expected, delayed)
       }
-      let written = ComputeOptions(passes: [], order: .depthFirst)
-      let plain = try Timings(rounds: rounds) {
-        try check(delayed.make().run(on: pool, options: written), expected, delayed)
+      func timed(_ options: ComputeOptions) throws -> Timings {
+        try Timings(rounds: rounds) { try check(delayed.make().run(on: pool, options: options), expected, delayed) }
       }
-      let ordered = try Timings(rounds: rounds) { try check(delayed.make().run(on: pool), expected, delayed) }
-      let full = try Timings(rounds: rounds) {
-        try check(delayed.make().run(on: pool, options: ComputeOptions(passes: .standard)), expected, delayed)
-      }
+      let plain = try timed(ComputeOptions())
+      let ordered = try timed(ComputeOptions(order: .leastMemory))
+      let full = try timed(ComputeOptions(passes: .standard, order: .leastMemory))
       func column(_ timings: Timings) -> String {
         padded(timings.median / count, 10) + " (" + padded(timings.best / count, 0) + ")"
       }

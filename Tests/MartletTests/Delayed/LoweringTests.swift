@@ -41,10 +41,10 @@ import Testing
       let nodes = randomNodes(seed)
       var random = SeededGenerator(seed: seed &+ 1000)
       let outputs = (0..<3).map { _ in random.pick(nodes).node }
-      let (first, firstOutputs) = Lowering.graph(of: outputs, order: .depthFirst)
-      let (second, secondOutputs) = Lowering.graphByTable(of: outputs, order: .depthFirst)
+      let (first, firstOutputs, _) = Lowering.graph(of: outputs, order: .depthFirst)
+      let (second, secondOutputs, _) = Lowering.graphByTable(of: outputs, order: .depthFirst)
       #expect(text(first, firstOutputs) == text(second, secondOutputs), "seed \(seed)")
-      let (again, againOutputs) = Lowering.graph(of: outputs, order: .depthFirst)
+      let (again, againOutputs, _) = Lowering.graph(of: outputs, order: .depthFirst)
       #expect(text(first, firstOutputs) == text(again, againOutputs), "seed \(seed)")
     }
   }
@@ -56,11 +56,37 @@ import Testing
       let expected = try nodes.run(
         on: SerialExecutor(), options: ComputeOptions(passes: [], order: .depthFirst))
       for passes in [GraphPasses.cull, .standard, .all] {
-        let options = ComputeOptions(passes: passes)
-        #expect(try nodes.run(on: pool, options: options) == expected, "seed \(seed), passes \(passes.rawValue)")
+        for order in [GraphOrder.leastMemory, nil] {
+          let options = ComputeOptions(passes: passes, order: order)
+          #expect(try nodes.run(on: pool, options: options) == expected, "seed \(seed), passes \(passes.rawValue)")
+        }
       }
       #expect(try nodes.run(on: pool) == expected, "seed \(seed)")
     }
+  }
+
+  @Test func `an order is looked for where results take memory of their own`() {
+    func peak(_ delayed: Delayed<some Sendable>, _ order: GraphOrder? = nil, _ passes: GraphPasses = []) -> Int {
+      delayed.explain(options: ComputeOptions(passes: passes, order: order)).peakLiveResults
+    }
+    // Depth-first, each leaf is there before the sum that it is added to is begun.
+    func comb<Value>(_ value: Value, _ add: @escaping @Sendable (Value, Value) -> Value) -> Delayed<Value> {
+      (0..<30).reduce(delayed("first") { value }) { sum, _ in
+        delayed("add", delayed("leaf") { value }, sum) { add($0, $1) }
+      }
+    }
+    let numbers = comb(1) { $0 &+ $1 }
+    #expect(peak(numbers, .depthFirst) == 31)
+    #expect(peak(numbers, .leastMemory) == 2)
+    #expect(peak(numbers) == 31)
+    #expect(peak(numbers.annotated { $0.priority = 2 }) == 31)
+    #expect(peak(numbers.map { -$0 }, nil, .standard) == 31)
+    #expect(peak(comb([1]) { $0 + $1 }) == 2)
+    #expect(peak(comb([1]) { $0 + $1 }.after([numbers.erased])) == 3)
+    #expect(peak(comb([1]) { $0 + $1 }.map { $0.count }, nil, .standard) == 3)
+    #expect(peak(numbers.map { [$0] }) == 2)
+    #expect(peak(numbers.map { [$0] }, .depthFirst) == 31)
+    #expect(peak(numbers.map { "\($0)" }.map { $0.count }) == 2)
   }
 
   @Test func `many threads may compute what they share at the same time`() async throws {

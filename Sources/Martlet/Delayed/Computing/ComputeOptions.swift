@@ -7,14 +7,16 @@ public struct ComputeOptions: Sendable {
   /// takes longer than it wins back in one run on threads. It pays where a graph is sent, or where the tasks of a chain have
   /// large results.
   public var passes: GraphPasses
-  /// In which order tasks run where there is a choice.
-  public var order: GraphOrder
+  /// In which order tasks run where there is a choice. Nil: so that few results are alive; but where all results are numbers
+  /// and the like, of at most eight bytes, which stand in the table of results itself, no order saves memory, and
+  /// tasks run depth-first, which costs nothing to find.
+  public var order: GraphOrder?
   /// How the graph runs: memory budget, resources, events, cancellation.
   public var run: RunOptions
 
   /// As written, few results alive, no limits.
   public init(
-    passes: GraphPasses = [], order: GraphOrder = .leastMemory, run: RunOptions = RunOptions()
+    passes: GraphPasses = [], order: GraphOrder? = nil, run: RunOptions = RunOptions()
   ) {
     self.passes = passes
     self.order = order

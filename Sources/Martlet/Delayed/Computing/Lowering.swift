@@ -13,6 +13,8 @@ package struct Lowering: ~Copyable {
   private var operands = LoweringStack<UInt32>()
   /// The numbers of the labels of sites met lately.
   private var labels = RecentLabels()
+  /// Whether all results so far stand in their slots.
+  private var areInSlots = true
 
   private struct Step: BitwiseCopyable {
     let node: Unmanaged<DelayedNode>
@@ -21,33 +23,37 @@ package struct Lowering: ~Copyable {
     let predecessors: UInt32
   }
 
-  /// The graph of all `outputs` and what they need, and the tasks of the outputs.
+  /// What was written down: the tasks, those of the outputs, and the order that was chosen for them.
+  package typealias Result = (graph: TaskGraph, outputs: [AnyNode], order: GraphOrder)
+
+  /// The graph of all `outputs` and what they need.
   ///
-  /// - Parameter order: Nil for a draft that is only rewritten.
-  package static func graph(of outputs: [DelayedNode], order: GraphOrder?) -> (graph: TaskGraph, outputs: [AnyNode]) {
-    Lowering(LoweringTurn.taken()).lowered(outputs, order)
+  /// - Parameters:
+  ///   - order: Nil: that of `ComputeOptions`.
+  ///   - isDraft: Whether the graph is only rewritten, and the order meant for what is made of it.
+  package static func graph(of outputs: [DelayedNode], order: GraphOrder?, isDraft: Bool = false) -> Result {
+    Lowering(LoweringTurn.taken()).lowered(outputs, order, isDraft)
   }
 
   /// The same without a turn, as it is for all but one of those who lower at the same time.
-  static func graphByTable(of outputs: [DelayedNode], order: GraphOrder?) -> (graph: TaskGraph, outputs: [AnyNode]) {
-    Lowering(nil).lowered(outputs, order)
+  static func graphByTable(of outputs: [DelayedNode], order: GraphOrder?) -> Result {
+    Lowering(nil).lowered(outputs, order, false)
   }
 
   private init(_ turn: consuming LoweringTurn?) { self.turn = turn }
 
-  private consuming func lowered(
-    _ outputs: [DelayedNode], _ order: GraphOrder?
-  ) -> (graph: TaskGraph, outputs: [AnyNode]) {
+  private consuming func lowered(_ outputs: [DelayedNode], _ order: GraphOrder?, _ isDraft: Bool) -> Result {
     let tasks = outputs.map { lower($0) }
     let nodes = tasks.map { builder.declaredNode($0) }
-    return (finish(order), nodes)
+    // Slots are there from the beginning to the end of a run: where nothing else holds results, no order saves memory.
+    let chosen = order ?? (areInSlots ? .depthFirst : .leastMemory)
+    return (finish(chosen, isDraft), nodes, chosen)
   }
 
   /// What only the walk needed is gone, and the turn over, before the order takes its time and memory.
-  private consuming func finish(_ order: GraphOrder?) -> TaskGraph {
+  private consuming func finish(_ order: GraphOrder, _ isDraft: Bool) -> TaskGraph {
     let builder = builder
-    guard let order else { return builder.draft() }
-    return builder.build(order: order)
+    return isDraft ? builder.draft() : builder.build(order: order)
   }
 
   private mutating func lower(_ root: DelayedNode) -> UInt32 {
@@ -89,6 +95,7 @@ package struct Lowering: ~Copyable {
     return node._withUnsafeGuaranteedRef { object in
       object.withUnsafeMutablePointerToHeader { head in
         let inputs = head.pointee.count
+        if !head.pointee.isInSlot { areInSlots = false }
         if let extras = head.pointee.extras {
           if let body = extras.shortcut?() {
             let site = head.pointee.site

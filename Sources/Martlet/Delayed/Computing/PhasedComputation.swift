@@ -3,12 +3,12 @@ import MartletGraph
 
 /// What `Delayed.run` does, step by step, for measurements.
 package struct PhasedComputation<Value: Sendable> {
-  private var lowered: (graph: TaskGraph, outputs: [AnyNode])?
+  private var lowered: Lowering.Result?
   private var optimized: (graph: TaskGraph, output: Node<Value>)?
   package let writtenTasks: Int
 
   package init(_ delayed: Delayed<Value>) {
-    let lowered = Lowering.graph(of: [delayed.node], order: nil)
+    let lowered = Lowering.graph(of: [delayed.node], order: .leastMemory, isDraft: true)
     writtenTasks = lowered.graph.count
     self.lowered = lowered
   }

@@ -11,20 +11,21 @@ struct PlannedComputation: Sendable {
 
   init(_ nodes: [DelayedNode], _ options: ComputeOptions) {
     if options.passes.isEmpty {
-      (graph, outputs) = Lowering.graph(of: nodes, order: options.order)
+      (graph, outputs, _) = Lowering.graph(of: nodes, order: options.order)
       writtenTasks = graph.count
       return
     }
     // All nodes are needed, so culling is free; and it lets the draft be one without an order.
     var written: TaskGraph?
     let writtenOutputs: [AnyNode]
-    (written, writtenOutputs) = Lowering.graph(of: nodes, order: nil)
+    let order: GraphOrder
+    (written, writtenOutputs, order) = Lowering.graph(of: nodes, order: options.order, isDraft: true)
     writtenTasks = written?.count ?? 0
     guard let pending = written?.rewritten(for: writtenOutputs, passes: options.passes.union(.cull)) else {
       fatalError()
     }
     written = nil
-    let optimized = pending.build(order: options.order)
+    let optimized = pending.build(order: order)
     graph = optimized.graph
     outputs = writtenOutputs.compactMap { optimized.node($0) }
   }

@@ -13,7 +13,8 @@ public func delayed<Function: TaskFunction>(
   return Delayed(
     node: DelayedNode.make(
       DelayedHead(
-        label: Function.name, place: CompactLocation(fileID, line), kind: .call, extras: extras, count: inputs.count
+        label: Function.name, place: CompactLocation(fileID, line), kind: .call, extras: extras, count: inputs.count,
+        isInSlot: Slot.isInline(Function.Result.self)
       ) { inputs, context, slot in slot.pointee.fill(try function.run(inputs, context)) },
       on: inputs.map(\.node)))
 }

@@ -86,7 +86,7 @@ extension Delayed {
       node: DelayedNode.make(
         DelayedHead(
           label: label ?? site.label, place: site.place, kind: kind ?? site.kind, extras: extras,
-          count: inputs.count, body: node.body),
+          count: inputs.count, isInSlot: node.isInSlot, body: node.body),
         on: inputs))
   }
 }

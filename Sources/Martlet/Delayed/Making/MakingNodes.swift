@@ -8,7 +8,9 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(label: label, place: place, kind: .closure, extras: Annotations.extras, count: 0, body: body)
+      DelayedHead(
+        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 0,
+        isInSlot: Slot.isInline(Value.self), body: body)
     ) { _ in })
 }
 
@@ -18,7 +20,9 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(label: label, place: place, kind: .closure, extras: Annotations.extras, count: 1, body: body)
+      DelayedHead(
+        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 1,
+        isInSlot: Slot.isInline(Value.self), body: body)
     ) { $0.initialize(to: .passRetained(a)) })
 }
 
@@ -28,7 +32,9 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(label: label, place: place, kind: .closure, extras: Annotations.extras, count: 2, body: body)
+      DelayedHead(
+        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 2,
+        isInSlot: Slot.isInline(Value.self), body: body)
     ) {
       $0.initialize(to: .passRetained(a))
       ($0 + 1).initialize(to: .passRetained(b))
@@ -42,7 +48,9 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(label: label, place: place, kind: .closure, extras: Annotations.extras, count: 3, body: body)
+      DelayedHead(
+        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 3,
+        isInSlot: Slot.isInline(Value.self), body: body)
     ) {
       $0.initialize(to: .passRetained(a))
       ($0 + 1).initialize(to: .passRetained(b))
@@ -58,7 +66,8 @@ package func makeDelayed<Value>(
   Delayed(
     node: DelayedNode.make(
       DelayedHead(
-        label: label, place: place, kind: kind, extras: Annotations.extras, count: inputs.count, body: body),
+        label: label, place: place, kind: kind, extras: Annotations.extras, count: inputs.count,
+        isInSlot: Slot.isInline(Value.self), body: body),
       on: inputs))
 }
 

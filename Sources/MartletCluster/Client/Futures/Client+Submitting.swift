@@ -69,7 +69,7 @@ extension Client {
   /// Sends the graph of all nodes; a token for each of them.
   private func tokens(_ nodes: [DelayedNode], _ order: GraphOrder, _ options: SubmitOptions?) throws -> [FutureToken] {
     if nodes.isEmpty { return [] }
-    let (graph, outputs) = Lowering.graph(of: nodes, order: order)
+    let (graph, outputs, _) = Lowering.graph(of: nodes, order: order)
     var wanted: [TaskID] = []
     for task in outputs.map(\.id).sorted() where wanted.last != task { wanted.append(task) }
     var shipment = try GraphShipment(
