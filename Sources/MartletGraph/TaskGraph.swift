@@ -42,7 +42,8 @@ public final class TaskGraph: @unchecked Sendable {
 
   init(
     columns: consuming TaskColumns, labels: LabelTable, contents: [(task: UInt32, content: TaskContent)],
-    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder, isDraft: Bool = false
+    traits: [(task: UInt32, traits: TaskTraits)], stamp: UInt32, ordering: GraphOrder, isDraft: Bool = false,
+    isNumberedDepthFirst: Bool = false
   ) {
     let count = columns.count
     self.count = count
@@ -69,7 +70,11 @@ public final class TaskGraph: @unchecked Sendable {
     dependentStarts = allocated(count + 1)
     dependents = allocated(columns.dependencyCount)
     countDependents(count, columns.dependencies, columns.dependencyCount, dependentStarts)
-    depthFirstOrder(count, columns.ends, columns.dependencies, dependentStarts, order)
+    if isNumberedDepthFirst {
+      for task in 0..<count { order[task] = UInt32(truncatingIfNeeded: task) }
+    } else {
+      depthFirstOrder(count, columns.ends, columns.dependencies, dependentStarts, order)
+    }
     fillDependents(count, columns.ends, columns.dependencies, order, dependentStarts, dependents)
     if ordering == .leastMemory {
       let shape = OrderShape(

@@ -24,6 +24,8 @@ public struct GraphBuilder: ~Copyable {
   /// What the task that is added next waits for.
   var signals: [UInt32] = []
   var signalsByTask: [UInt32: UInt32] = [:]
+  /// Whether tasks were added in depth-first order from one that needs all of them, so that it need not be looked for.
+  package var isNumberedDepthFirst = false
   @usableFromInline let stamp: UInt32
 
   /// A builder without tasks.
@@ -51,7 +53,9 @@ public struct GraphBuilder: ~Copyable {
 
   /// The graph of all tasks.
   public consuming func build(order: GraphOrder = .depthFirst) -> TaskGraph {
-    TaskGraph(columns: columns, labels: labels, contents: contents, traits: traits, stamp: stamp, ordering: order)
+    TaskGraph(
+      columns: columns, labels: labels, contents: contents, traits: traits, stamp: stamp, ordering: order,
+      isNumberedDepthFirst: isNumberedDepthFirst)
   }
 
   /// Stops the program when `node` was given by another builder.

@@ -65,6 +65,23 @@ import Testing
     }
   }
 
+  @Test func `tasks that were written down depth-first are in that order`() {
+    for seed in sampled(0..<300 as Range<UInt64>) {
+      var random = SeededGenerator(seed: seed)
+      var nodes: [Delayed<Int>] = []
+      for _ in 0..<(1 + random.below(40)) {
+        // Some inputs twice; some nodes with what makes them special.
+        let inputs = nodes.isEmpty ? [] : (0..<random.below(5)).map { _ in random.pick(nodes) }
+        let node = delayed("sum", all: inputs) { $0.reduce(1, &+) }
+        nodes.append(seed % 3 == 0 && random.chance(20) ? node.after([random.pick(nodes + [node]).erased]) : node)
+      }
+      let outputs = seed % 2 == 0 ? [nodes[nodes.count - 1].node] : (0..<2).map { _ in random.pick(nodes).node }
+      let graph = Lowering.graph(of: outputs, order: .depthFirst).graph
+      #expect(graph.tasksInOrder == graph.reordered(.depthFirst).tasksInOrder, "seed \(seed)")
+      if seed % 6 == 2 { #expect(graph.tasksInOrder.map(\.index) == Array(0..<graph.count), "seed \(seed)") }
+    }
+  }
+
   @Test func `an order is looked for where results take memory of their own`() {
     func peak(_ delayed: Delayed<some Sendable>, _ order: GraphOrder? = nil, _ passes: GraphPasses = []) -> Int {
       delayed.explain(options: ComputeOptions(passes: passes, order: order)).peakLiveResults

@@ -1,3 +1,4 @@
+import MartletBytes
 package import MartletGraph
 
 /// Writes delayed computations down as tasks of a graph: each node once, after what it needs.
@@ -15,6 +16,8 @@ package struct Lowering: ~Copyable {
   private var labels = RecentLabels()
   /// Whether all results so far stand in their slots.
   private var areInSlots = true
+  /// Whether each node so far became a task of its own that needs nothing but its inputs.
+  private var arePlain = true
 
   private struct Step: BitwiseCopyable {
     let node: Unmanaged<DelayedNode>
@@ -45,6 +48,7 @@ package struct Lowering: ~Copyable {
   private consuming func lowered(_ outputs: [DelayedNode], _ order: GraphOrder?, _ isDraft: Bool) -> Result {
     let tasks = outputs.map { lower($0) }
     let nodes = tasks.map { builder.declaredNode($0) }
+    builder.isNumberedDepthFirst = arePlain && outputs.count == 1
     // Slots are there from the beginning to the end of a run: where nothing else holds results, no order saves memory.
     let chosen = order ?? (areInSlots ? .depthFirst : .leastMemory)
     return (finish(chosen, isDraft), nodes, chosen)
@@ -93,10 +97,11 @@ package struct Lowering: ~Copyable {
       return false
     }
     return node._withUnsafeGuaranteedRef { object in
-      object.withUnsafeMutablePointerToHeader { head in
+      object.withUnsafeMutablePointers { head, places in
         let inputs = head.pointee.count
         if !head.pointee.isInSlot { areInSlots = false }
         if let extras = head.pointee.extras {
+          arePlain = false
           if let body = extras.shortcut?() {
             let site = head.pointee.site
             let task = builder.addDeclared(
@@ -110,6 +115,8 @@ package struct Lowering: ~Copyable {
           return true
         }
         if inputs > 0 {
+          // Of many nodes the memory is far; the second input's is on its way while the first one's is waited for.
+          for place in 0..<min(4, Int(inputs)) { DelayedNode.prefetchMark(places[place]) }
           path.append(Step(node: node, next: 0, inputs: inputs, predecessors: 0))
           return true
         }
