@@ -9,7 +9,7 @@ struct MartletBench {
   static var suites: [any BenchSuite.Type] {
     [
       EngineSuite.self, MetgSuite.self, GraphSuite.self, PassesSuite.self, OrderSuite.self, PoolSuite.self,
-      SchedulerSuite.self, SimulateSuite.self, ClusterSuite.self, CSVSuite.self,
+      SchedulerSuite.self, SimulateSuite.self, ModelSuite.self, ClusterSuite.self, CSVSuite.self,
     ]
   }
 
