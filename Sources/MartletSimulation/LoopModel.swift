@@ -85,7 +85,7 @@ package struct LoopModel: ~Copyable {
     workers = (0..<count).map { _ in WorkerCore(settings: WorkerSettings()) }
     loops = Array(repeating: Loop(), count: count + 1)
     threadFreeAt = Array(repeating: 0, count: count)
-    for worker in 0..<count { workers[worker].ahead = LoopModel.ahead(costs.body) }
+    for worker in 0..<count { workers[worker].handAhead(bodiesOf: costs.body) }
     time.plan(.arrives(.atScheduler(.clientConnected(ClientID(rawValue: 0)))), at: 0)
     for worker in 0..<count {
       let name = "w\(worker)"
@@ -97,11 +97,6 @@ package struct LoopModel: ~Copyable {
       time.plan(.arrives(.atScheduler(.workerRegistered(LoopModel.id(worker), registration))), at: 0)
     }
     settle()
-  }
-
-  /// Bodies that a worker's shell hands over before its thread is free: a millisecond's worth of short ones.
-  private static func ahead(_ body: Int64) -> Int {
-    body < 200_000 ? Int(min(128, 1_000_000 / (body + 5000))) : 0
   }
 
   private static func id(_ worker: Int) -> WorkerID { WorkerID(rawValue: UInt32(worker)) }

@@ -76,7 +76,6 @@ final class WorkerShell: @unchecked Sendable {
   private var averageNanoseconds = WorkerShell.longBody
 
   private static let longBody: Int64 = 10_000_000
-  private static let shortBody: Int64 = 200_000
   static let tickInterval = Duration.milliseconds(50)
   /// Memory for results that are to come is kept for so long after it was used, in nanoseconds, and so much of it at most, or a
   /// sixteenth of the memory limit.
@@ -357,7 +356,7 @@ final class WorkerShell: @unchecked Sendable {
     news.removeAll(keepingCapacity: true)
     bodies.takeEnds(&ended)
     for run in ended { averageNanoseconds += (min(run.nanoseconds, WorkerShell.longBody) - averageNanoseconds) / 8 }
-    core.ahead = ahead
+    core.handAhead(bodiesOf: averageNanoseconds)
     for run in ended {
       if let failure = run.failure {
         counters.failedTasks += 1
@@ -371,14 +370,6 @@ final class WorkerShell: @unchecked Sendable {
       }
     }
     ended.removeAll(keepingCapacity: true)
-  }
-
-  /// How many bodies are handed over before a thread is free: about a millisecond's worth for each thread, when they are short.
-  private var ahead: Int {
-    guard averageNanoseconds < WorkerShell.shortBody else { return 0 }
-    // What handing over takes beside the body, measured.
-    let cost = averageNanoseconds + 5_000
-    return core.settings.threads * Int(min(128, 1_000_000 / cost))
   }
 
   /// Gives back what waits for threads that are busy with longer bodies than was thought.
