@@ -32,10 +32,10 @@ public struct ByteReader: Sendable {
   private var landed: LandedBytes?
   private var next = 0
   /// How many values are being read that the next one is inside of.
-  private(set) var depth = 0
+  @usableFromInline var depth = 0
 
   /// How many values may be inside of each other: what reads them calls itself.
-  static let deepest = 200
+  @usableFromInline static let deepest = 200
   static let tooDeep = "more than \(deepest) values inside of each other"
 
   /// A reader of all of `bytes`.
@@ -83,7 +83,16 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads a varint of at most 64 bits.
-  public mutating func readVarint() throws(ByteError) -> UInt64 {
+  @inlinable public mutating func readVarint() throws(ByteError) -> UInt64 {
+    if place < end, bytes[place] < 0x80 {
+      place &+= 1
+      return UInt64(bytes[place &- 1])
+    }
+    return try readLongVarint()
+  }
+
+  @usableFromInline
+  mutating func readLongVarint() throws(ByteError) -> UInt64 {
     let start = offset
     var word: UInt64 = 0
     var shift: UInt64 = 0
@@ -98,13 +107,16 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads the count of elements that follow, each of at least `elementBytes` bytes: never more than can be there.
-  public mutating func readCount(elementBytes: Int) throws(ByteError) -> Int {
+  @inlinable public mutating func readCount(elementBytes: Int) throws(ByteError) -> Int {
     let start = offset
     let count = try readVarint()
-    guard count <= UInt64(remaining / max(1, elementBytes)) else {
-      throw ByteError(offset: start, "\(count) elements announced, but only \(remaining) bytes follow")
-    }
+    guard count <= UInt64(remaining / max(1, elementBytes)) else { throw tooMany(count, from: start) }
     return Int(count)
+  }
+
+  @usableFromInline
+  func tooMany(_ count: UInt64, from start: Int) -> ByteError {
+    ByteError(offset: start, "\(count) elements announced, but only \(remaining) bytes follow")
   }
 
   /// Reads a text: its count, then UTF-8, which is checked.
@@ -113,10 +125,18 @@ public struct ByteReader: Sendable {
     if count > end - place { try join(count) }
     let start = place
     place += count
-    guard let text = String(validating: bytes[start..<place], as: UTF8.self) else {
-      throw ByteError(offset: start + before, "a text that is not UTF-8")
+    let text = bytes.withUnsafeBufferPointer {
+      ByteReader.text(UnsafeBufferPointer(rebasing: $0[start..<(start + count)]))
     }
+    guard let text else { throw ByteError(offset: start + before, "a text that is not UTF-8") }
     return text
+  }
+
+  /// Most texts are short names of ASCII, which decoding takes in one piece; validating asks for each byte.
+  private static func text(_ utf8: UnsafeBufferPointer<UInt8>) -> String? {
+    var bits: UInt8 = 0
+    for byte in utf8 { bits |= byte }
+    return bits < 0x80 ? String(decoding: utf8, as: UTF8.self) : String(validating: utf8, as: UTF8.self)
   }
 
   /// Hands out the next `count` bytes and passes them; the pointer is valid only inside `body`.
@@ -226,15 +246,19 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads something that is inside of another value.
+  @inlinable
   mutating func readInside<Result>(
     _ body: (inout ByteReader) throws(ByteError) -> Result
   ) throws(ByteError) -> Result {
-    guard depth < ByteReader.deepest else { throw ByteError(offset: offset, ByteReader.tooDeep) }
+    guard depth < ByteReader.deepest else { throw nestedTooDeep() }
     depth += 1
     let result = try body(&self)
     depth -= 1
     return result
   }
+
+  @usableFromInline
+  func nestedTooDeep() -> ByteError { ByteError(offset: offset, ByteReader.tooDeep) }
 
   /// Throws unless everything was read.
   public func requireEnd() throws(ByteError) {

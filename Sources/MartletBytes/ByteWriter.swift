@@ -2,7 +2,7 @@
 public struct ByteWriter: Sendable {
   @usableFromInline var storage: [UInt8] = []
   /// How many values are being written that the next one is inside of.
-  private(set) var depth = 0
+  @usableFromInline var depth = 0
   /// Why something could not be written; the bytes mean nothing then. The first reason stays.
   public private(set) var failure: ByteError?
   /// Long arrays that belong between the bytes of `storage`, each before the byte at its place.
@@ -147,10 +147,14 @@ public struct ByteWriter: Sendable {
   }
 
   /// Writes something that is inside of another value; not where that is deeper than a reader would follow.
+  @inlinable
   mutating func writeInside(_ body: (inout ByteWriter) -> Void) {
-    guard depth < ByteReader.deepest else { return fail(ByteReader.tooDeep) }
+    guard depth < ByteReader.deepest else { return failNested() }
     depth += 1
     body(&self)
     depth -= 1
   }
+
+  @usableFromInline
+  mutating func failNested() { fail(ByteReader.tooDeep) }
 }

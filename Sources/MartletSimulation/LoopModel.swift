@@ -214,7 +214,7 @@ package struct LoopModel: ~Copyable {
       }
       send(.atWorker(peer, .peerSaid(id, .done(request: request))), at: now)
       time.plan(.arrives(.atWorker(worker, .dataSent(requester, request: request))), at: now)
-    case .run(let execution, let task, _): run(execution, task, on: worker, at: now)
+    case .run(let execution, let task, _, _): run(execution, task, on: worker, at: now)
     default: break
     }
   }

@@ -65,7 +65,7 @@ extension Simulation {
       reply(worker, requester, .rejected(request: request, reason: reason))
     case .stopSending(let requester, let request):
       time.plan(.sent(worker: worker, requester, request: request), at: time.now + 1000)
-    case .run(let execution, let task, let inputs): try begin(worker, execution, task, inputs)
+    case .run(let execution, let task, let inputs, _): try begin(worker, execution, task, inputs)
     // No simulated body waits.
     case .cancelRunning, .resume: break
     case .hold(_, let value), .holdReceived(_, _, _, let value):

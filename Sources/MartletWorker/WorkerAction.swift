@@ -46,8 +46,9 @@ package enum WorkerAction: Equatable, Sendable {
   case confirmData(RequesterID, request: UInt32)
   /// Send nothing more of this request from now on but `done`, and say `dataSent`.
   case stopSending(RequesterID, request: UInt32)
-  /// Run a body. Its inputs, in the order of its arguments, are in memory and stay there until it has ended.
-  case run(ExecutionID, ComputeTask, inputs: [ValueID])
+  /// Run a body. Its inputs, in the order of its arguments, are in memory and stay there until it has ended. `isAwaited`: other
+  /// workers wait for what it gives.
+  case run(ExecutionID, ComputeTask, inputs: [ValueID], isAwaited: Bool = false)
   /// Let a body go on that said that it could: there is a thread's room for it. Before any body that is run after this.
   case resume(ExecutionID)
   /// Nobody waits for this run any more: let the body know if it asks. Its end is still to be said.

@@ -98,6 +98,7 @@ package struct WorkerCore: Sendable {
   var wasDenied = false
 
   var outbox = Outbox()
+  var pace = EndPace()
 
   /// What the scheduler is told at the next flush.
   struct Outbox: Sendable {
@@ -154,9 +155,17 @@ package struct WorkerCore: Sendable {
     if !outbox.changed.isEmpty { tellSuspensions(&actions) }
     if !outbox.dropped.isEmpty { actions.append(.tellScheduler(.dropped(outbox.dropped))) }
     if !outbox.fetched.isEmpty { actions.append(.tellScheduler(.fetched(outbox.fetched))) }
-    if !outbox.finished.isEmpty { actions.append(.tellScheduler(.finished(outbox.finished))) }
+    let inHand = queued.count + computing
+    if !outbox.finished.isEmpty {
+      pace.judge(inHand: inHand, threads: settings.threads, at: now)
+      actions.append(.tellScheduler(.finished(outbox.finished)))
+    }
+    pace.note(inHand: inHand)
     outbox = Outbox()
   }
+
+  /// Whether the ends that the last flush has told have to leave at once; otherwise they may wait for a millisecond.
+  package var endsAreUrgent: Bool { pace.isUrgent }
 
   /// Tells the scheduler something at once, after all that was collected: it hears things in the order in which they
   /// happened. Without a session nothing is said; the next registration says how things are.
@@ -187,13 +196,6 @@ package struct WorkerCore: Sendable {
   }
 
   private static let shortBody: Int64 = 200_000
-
-  /// Whether other workers wait for what a body gives.
-  package func isAwaited(_ execution: ExecutionID) -> Bool {
-    let number = Int(execution.rawValue)
-    guard number < executions.count, executions[number].slot != TaskRecord.none else { return false }
-    return !tasks[Int(executions[number].slot)].pushTo.isEmpty
-  }
 
   /// Bodies that were begun and wait.
   package var suspendedBodies: Int { suspended }

@@ -61,7 +61,8 @@ extension ClusterTests {
         let other = ScriptedWorker("other")
         try other.connect(to: scheduler, ScriptedPeer.settings(.worker))
         try compute(seed: 9, tasks: 200, client)
-        #expect(scheduler.hasLine("(dying, dying:1) is gone: connection lost: it closed the connection"))
+        // What it had not read when it hung up makes the kernel say that it was reset.
+        #expect(scheduler.hasLine("(dying, dying:1) is gone: connection lost: "), "\(scheduler.lines.now)")
         #expect(other.heard.now.contains(.peerLost(WorkerID(rawValue: 0))))
         // Who vanishes wants nothing any more.
         client.hangUp()

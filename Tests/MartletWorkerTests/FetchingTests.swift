@@ -202,7 +202,7 @@ import Testing
     #expect(fixture.hear(.compute([task(3, inputs: [input(2, from: [5])])])) == [.connectPeer(peer(5))])
     let actions = fixture.handle(data(1, 1, 3))
     #expect(actions.contains(finished(3, took: 0, bytes: 100)))
-    #expect(actions.contains { if case .run(_, let run, _) = $0 { run.task == handle(4) } else { false } })
+    #expect(actions.contains { if case .run(_, let run, _, _) = $0 { run.task == handle(4) } else { false } })
   }
 
   @Test func `a copy for the scheduler is fetched, told, and kept`() {

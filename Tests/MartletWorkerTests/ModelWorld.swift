@@ -242,7 +242,7 @@ struct ModelWorld {
     case .stopSending(let requester, let request):
       sending.removeAll { $0.requester == requester.rawValue && $0.request == request }
     case .refuseData, .deliver, .log: break
-    case .run(let execution, let task, let inputs):
+    case .run(let execution, let task, let inputs, _):
       try check(running[execution.rawValue] == nil, "it runs already")
       try check(inputs.count == task.inputs.count, "inputs are missing")
       for (value, input) in zip(inputs, task.inputs) {

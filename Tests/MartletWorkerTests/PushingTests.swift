@@ -18,7 +18,7 @@ import Testing
     // Nobody is asked for it, however long it takes.
     #expect(fixture.wait(60_000_000_000).allSatisfy { if case .tellScheduler(.heartbeat) = $0 { true } else { false } })
     let actions = fixture.handle(.dataRequested(requester(1), .push([pushed(1)])))
-    guard case .decode(_, "T", [7])? = actions.first, case .run(let run, _, _)? = actions.dropFirst().first else {
+    guard case .decode(_, "T", [7])? = actions.first, case .run(let run, _, _, _)? = actions.dropFirst().first else {
       Issue.record("\(actions)")
       return
     }

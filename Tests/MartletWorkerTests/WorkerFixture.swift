@@ -45,7 +45,7 @@ struct WorkerFixture {
   /// The task `number` becomes the value `value` of so many bytes, by being computed here.
   mutating func hold(_ number: UInt32, bytes: Int64) {
     let actions = hear(.compute([task(number)]))
-    guard case .run(let execution, _, _)? = actions.first else {
+    guard case .run(let execution, _, _, _)? = actions.first else {
       Issue.record("task \(number) was not run: \(actions)")
       return
     }

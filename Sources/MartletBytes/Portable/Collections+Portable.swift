@@ -31,22 +31,22 @@ extension Array: PortableValue where Element: PortableValue {
   public static var portableTypeName: String { "[\(Element.portableTypeName)]" }
 
   /// Writes the count, then the elements; numbers in one piece where memory has their byte order.
+  @inlinable
   public func write(to writer: inout ByteWriter) {
     writer.write(varint: UInt64(count))
-    if let number = Element.self as? any BulkNumber.Type, number.isBulk {
-      number.write(self, to: &writer)
-    } else {
-      writer.writeInside { writer in
-        for element in self { element.write(to: &writer) }
-      }
+    // The cast that finds numbers costs as much as several elements of messages, which are none.
+    if _isPOD(Element.self), writer.writeNumbers(of: self) { return }
+    writer.writeInside { writer in
+      for element in self { element.write(to: &writer) }
     }
   }
 
   /// Reads what `write(to:)` wrote.
+  @inlinable
   public init(from reader: inout ByteReader) throws(ByteError) {
     let count = try reader.readCount(elementBytes: Element.leastBytes)
-    if let number = Element.self as? any BulkNumber.Type, number.isBulk {
-      self = try number.readArray(count, &reader)
+    if _isPOD(Element.self), let numbers = try reader.readNumbers(count, as: Element.self) {
+      self = numbers
       return
     }
     self = try reader.readInside { (reader) throws(ByteError) in
@@ -56,6 +56,25 @@ extension Array: PortableValue where Element: PortableValue {
       for _ in 0..<count { elements.append(try Element(from: &reader)) }
       return elements
     }
+  }
+}
+
+extension ByteWriter {
+  /// Writes the elements in one piece if they are numbers whose memory has the order of bytes that is written.
+  @usableFromInline
+  mutating func writeNumbers<Element>(of array: [Element]) -> Bool {
+    guard let number = Element.self as? any BulkNumber.Type, number.isBulk else { return false }
+    number.write(array, to: &self)
+    return true
+  }
+}
+
+extension ByteReader {
+  /// Reads what `writeNumbers` wrote; nil where the elements are no such numbers.
+  @usableFromInline
+  mutating func readNumbers<Element>(_ count: Int, as type: Element.Type) throws(ByteError) -> [Element]? {
+    guard let number = Element.self as? any BulkNumber.Type, number.isBulk else { return nil }
+    return try number.readArray(count, &self)
   }
 }
 

@@ -232,13 +232,18 @@ final class BodyThreads: @unchecked Sendable {
 
   /// What to run next; nil when the thread has to end.
   private func next(_ memory: inout Memory, _ number: Int) -> Turn? {
-    if waiting.load(ordering: .relaxed) == 0, memory.policy.polls { spin(&memory) }
+    if waiting.load(ordering: .relaxed) == 0 {
+      // The loop's turn, which this thread takes where it can, may have something for it.
+      tell(&memory)
+      if waiting.load(ordering: .relaxed) == 0, memory.policy.polls { spin(&memory) }
+    }
     return monitor.withLock {
       if memory.isRunning { running -= 1 }
       memory.isRunning = false
       while first == queue.count && firstResumed == resumed.count || running >= count {
         // Another thread has taken what this one counted on.
-        tell(&memory)
+        if memory.untoldSince != 0 { signal?.notify() }
+        memory.untoldSince = 0
         // One too many: a body that slept on its thread goes on there.
         if isClosed || living - resting > count {
           living -= 1
@@ -273,12 +278,11 @@ final class BodyThreads: @unchecked Sendable {
   private func tell(_ memory: inout Memory) {
     guard memory.untoldSince != 0 else { return }
     memory.untoldSince = 0
-    signal?.notify()
+    signal?.callOrNotify()
   }
 
   /// Looks for a run for a moment.
   private func spin(_ memory: inout Memory) {
-    tell(&memory)
     spinning.wrappingAdd(1, ordering: .relaxed)
     defer { spinning.wrappingSubtract(1, ordering: .relaxed) }
     var before = martlet_monotonic_nanoseconds()

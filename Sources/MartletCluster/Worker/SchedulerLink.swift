@@ -47,9 +47,9 @@ final class SchedulerLink: SessionOwner, @unchecked Sendable {
   }
 
   /// Says something; what no frame can hold is said in pieces.
-  func tell(_ message: WorkerToScheduler) {
+  func tell(_ message: WorkerToScheduler, isUrgent: Bool = true) {
     do throws(MessageTooLarge) {
-      try session?.send(message)
+      try session?.send(message, isUrgent: isUrgent)
     } catch {
       guard let (first, second) = message.halves else {
         shell.log.error("the scheduler cannot be told: \(error)")
@@ -185,7 +185,9 @@ extension WorkerShell {
     }
   }
 
-  func tellScheduler(_ message: WorkerToScheduler) { link?.tell(message) }
+  func tellScheduler(_ message: WorkerToScheduler) {
+    if case .finished = message { link?.tell(message, isUrgent: core.endsAreUrgent) } else { link?.tell(message) }
+  }
 
   func hear(_ message: SchedulerToWorker) {
     counters.schedulerMessages += 1

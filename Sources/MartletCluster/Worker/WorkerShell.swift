@@ -207,7 +207,7 @@ final class WorkerShell: @unchecked Sendable {
       arrived = nil
     case .confirmData(let requester, let request): requesters[requester]?.confirm(request)
     case .stopSending(let requester, let request): requesters[requester]?.stopSending(request)
-    case .run(let execution, let task, let inputs): run(execution, task, inputs)
+    case .run(let execution, let task, let inputs, let isAwaited): run(execution, task, inputs, isAwaited)
     case .cancelRunning(let execution):
       runs[Int(execution.rawValue)]?.cancel()
     case .resume(let execution): if let run = runs[Int(execution.rawValue)] { bodies.resume(run) }
@@ -335,12 +335,12 @@ final class WorkerShell: @unchecked Sendable {
 
   // MARK: Bodies
 
-  private func run(_ execution: ExecutionID, _ task: ComputeTask, _ inputs: [ValueID]) {
+  private func run(_ execution: ExecutionID, _ task: ComputeTask, _ inputs: [ValueID], _ isAwaited: Bool) {
     let place = Int(execution.rawValue)
     while place >= runs.count { runs.append(nil) }
     let run = runs[place] ?? BodyRun(execution, bodyLimits, inside)
     runs[place] = run
-    run.prepare(task, inputCount: inputs.count, isAwaited: core.isAwaited(execution))
+    run.prepare(task, inputCount: inputs.count, isAwaited: isAwaited)
     for input in inputs { run.add(values[Int(input.rawValue)]) }
     pendingRuns.append(run)
   }

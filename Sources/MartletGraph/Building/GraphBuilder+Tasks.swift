@@ -63,7 +63,7 @@ extension GraphBuilder {
   public mutating func call<Function: TaskFunction, Value>(
     _ function: Function, on inputs: [Node<Value>], label: String? = nil, traits: TaskTraits = .none
   ) -> Node<Function.Result> {
-    call(function, on: inputs.map(\.erased), label: label, traits: traits)
+    call(function, on: inputs.map { $0.erased }, label: label, traits: traits)
   }
 
   /// The results of `nodes` as an array, in their order.

@@ -35,6 +35,10 @@ package final class EventLoop: @unchecked Sendable {
   var timers = TimerHeap()
   private var policy: PollPolicy
   private var isStopping = false
+  /// Held during a turn, not while the loop waits: who has it is the loop's thread for that long.
+  private let turnLock = NetLock()
+  /// Until when the loop sleeps, or may: what a deputy arms earlier has to wake it.
+  private var sleepsUntil: UInt64 = 0
 
   /// The time at which this turn's events were seen, in nanoseconds of a monotonic clock. On the loop's thread.
   package private(set) var now: UInt64
@@ -96,7 +100,7 @@ package final class EventLoop: @unchecked Sendable {
   @discardableResult
   package func execute(_ work: @escaping @Sendable () -> Void) -> Bool { submissions.add(work) }
 
-  /// Whether the caller is on the loop's thread.
+  /// Whether the caller is on the loop's thread, or takes a turn in its place.
   package var isOnLoop: Bool { identity.load(ordering: .relaxed) == martlet_thread_identity() }
 
   /// Ends the loop: what was submitted still runs, then every socket is closed and its owner told (`.stopped`), then
@@ -115,6 +119,24 @@ package final class EventLoop: @unchecked Sendable {
   /// Stops the program unless the caller is on the loop's thread.
   package func requireOnLoop(file: StaticString = #fileID, line: UInt = #line) {
     if !isOnLoop { misuse("only the thread of the event loop \"\(name)\" may do this", file: file, line: line) }
+  }
+
+  /// Takes a turn in the loop's place, unless it is in one: runs `work` on the caller's thread, which is the loop's for so long, and
+  /// writes what it has queued. For threads that have something for the loop and would otherwise wake it only to be told
+  /// what they do next. Never waits.
+  /// - Returns: False when the loop is in a turn, or was shut down; `work` was not run then.
+  package func takeTurn(_ work: () -> Void) -> Bool {
+    guard turnLock.tryLock() else { return false }
+    defer { turnLock.unlock() }
+    if isStopping { return false }
+    identity.store(martlet_thread_identity(), ordering: .relaxed)
+    defer { identity.store(0, ordering: .relaxed) }
+    now = martlet_monotonic_nanoseconds()
+    work()
+    endTurn()
+    // What is left, and what comes earlier than the loop expects, is for its own thread.
+    if !marked.isEmpty || (timers.next ?? .max) < sleepsUntil { execute {} }
+    return true
   }
 
   // MARK: On the loop's thread
@@ -173,9 +195,18 @@ package final class EventLoop: @unchecked Sendable {
   // MARK: The thread
 
   private func run() {
-    identity.store(martlet_thread_identity(), ordering: .relaxed)
+    let thread = martlet_thread_identity()
+    turnLock.lock()
+    identity.store(thread, ordering: .relaxed)
     while !isStopping {
-      let count = waitForEvents()
+      let start = martlet_monotonic_nanoseconds()
+      let due = marked.isEmpty ? timers.next ?? .max : start
+      sleepsUntil = due
+      identity.store(0, ordering: .relaxed)
+      turnLock.unlock()
+      let count = waitForEvents(from: start, until: due)
+      turnLock.lock()
+      identity.store(thread, ordering: .relaxed)
       now = martlet_monotonic_nanoseconds()
       if count > 0 { handleEvents(count) }
       if timers.count > 0 { fireTimers() }
@@ -183,6 +214,7 @@ package final class EventLoop: @unchecked Sendable {
       endTurn()
     }
     stop()
+    turnLock.unlock()
   }
 
   private func handleEvents(_ count: Int) {
@@ -233,8 +265,8 @@ package final class EventLoop: @unchecked Sendable {
     closeDescriptors()
     // The system gives the number to another thread when this one has ended.
     identity.store(0, ordering: .relaxed)
-    // Publishes all that the loop did; pairs with the load in waitUntilStopped(). Nothing of `self` but the word is
-    // touched after it, and the thread still holds a reference.
+    // Publishes all that the loop did; pairs with the load in waitUntilStopped(). Nothing of `self` but the word and the
+    // turn's lock is touched after it, and the thread still holds a reference.
     hasStopped.pointee.store(1, ordering: .releasing)
     martlet_futex_wake(hasStopped, Int32.max)
   }
@@ -246,11 +278,9 @@ package final class EventLoop: @unchecked Sendable {
 
   // MARK: Waiting
 
-  private func waitForEvents() -> Int {
-    if !marked.isEmpty || submissions.isPending.load(ordering: .relaxed) { return look() }
-    let start = martlet_monotonic_nanoseconds()
-    let due = timers.next ?? .max
-    if due <= start { return look() }
+  /// Without the turn's lock: touches nothing but what is the loop's own thread's.
+  private func waitForEvents(from start: UInt64, until due: UInt64) -> Int {
+    if due <= start || submissions.isPending.load(ordering: .relaxed) { return look() }
     var polled = false
     if policy.polls {
       polled = true

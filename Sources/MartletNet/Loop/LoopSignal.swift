@@ -23,6 +23,14 @@ package final class LoopSignal: Sendable {
     return loop.execute(call)
   }
 
+  /// The same, but where the loop is in no turn the caller takes one in its place and runs the action. Not with a lock that
+  /// the action or anything else of the loop takes.
+  package func callOrNotify() {
+    // Publishes what the caller put in; pairs with the exchange in call().
+    if isNotified.exchange(true, ordering: .acquiringAndReleasing) { return }
+    if !loop.takeTurn(call) { loop.execute(call) }
+  }
+
   @Sendable private func call() {
     // Before the action: what is put in after this is notified anew.
     _ = isNotified.exchange(false, ordering: .acquiringAndReleasing)

@@ -30,6 +30,13 @@ final class NetLock: @unchecked Sendable {
     mutex.deallocate()
   }
 
+  func lock() { pthread_mutex_lock(mutex) }
+
+  func unlock() { pthread_mutex_unlock(mutex) }
+
+  /// Takes the lock if nobody has it.
+  func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
+
   @inline(__always)
   func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
     pthread_mutex_lock(mutex)

@@ -41,9 +41,11 @@ extension WorkerCore {
 
   /// Offers a task for loading its inputs, if that is all that it lacks.
   mutating func offerForLoading(_ slot: UInt32) {
-    let task = tasks[Int(slot)]
-    guard task.phase == .waiting, !task.isPinning, task.away == 0, task.unmet > 0 else { return }
-    loadable.push(task.priority, slot)
+    let place = Int(slot)
+    guard tasks[place].unmet > 0, tasks[place].away == 0, tasks[place].phase == .waiting, !tasks[place].isPinning else {
+      return
+    }
+    loadable.push(tasks[place].priority, slot)
   }
 
   /// Reads the inputs of tasks back, by priority, as far as there is room. All inputs of a task come together and stay: so

@@ -124,7 +124,8 @@ extension WorkerCore {
     } else if tasks[Int(slot)].isFetchWanted {
       keep(slot)
     }
-    for dependent in tasks[Int(slot)].dependents {
+    let dependents = tasks[Int(slot)].dependents
+    for dependent in dependents {
       tasks[Int(dependent)].unmet -= 1
       if wasAway { tasks[Int(dependent)].away -= 1 }
       if tasks[Int(dependent)].isPinning { use(slot) }
@@ -148,7 +149,8 @@ extension WorkerCore {
   mutating func pin(_ slot: UInt32) {
     guard !tasks[Int(slot)].isPinning else { return }
     tasks[Int(slot)].isPinning = true
-    for input in tasks[Int(slot)].inputs where tasks[Int(input)].data.isInMemory { use(input) }
+    let inputs = tasks[Int(slot)].inputs
+    for input in inputs where tasks[Int(input)].data.isInMemory { use(input) }
   }
 
   mutating func unpin(_ slot: UInt32, _ actions: inout [WorkerAction]) {
@@ -296,7 +298,8 @@ extension WorkerCore {
       priority: task.priority, deadline: isLimited ? deadline.partialValue : .max)
     executionCount += 1
     if task.isBlocking { blocking += 1 } else { computing += 1 }
-    actions.append(.run(ExecutionID(rawValue: number), task, inputs: arguments))
+    actions.append(
+      .run(ExecutionID(rawValue: number), task, inputs: arguments, isAwaited: !tasks[Int(slot)].pushTo.isEmpty))
   }
 
   // MARK: Ends

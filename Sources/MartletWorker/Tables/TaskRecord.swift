@@ -113,8 +113,10 @@ struct TaskRecord: Sendable {
   var mark: UInt32 = 0
 
   /// Whether somebody waits for it to be here.
+  @inline(__always)
   var isWanted: Bool { isFetchWanted || !dependents.isEmpty }
   /// Whether it has to be fetched.
+  @inline(__always)
   var isToBeFetched: Bool {
     isUsed && data == .absent && phase == .unassigned && isWanted && hasHandle && !isExpected
   }

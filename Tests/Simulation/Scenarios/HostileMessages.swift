@@ -147,7 +147,7 @@ import Testing
         var actions: [WorkerAction] = []
         core.handle(event, at: Timestamp(nanoseconds: now), &actions)
         core.flush(&actions)
-        for case .run(let execution, _, _) in actions { running.append(execution) }
+        for case .run(let execution, _, _, _) in actions { running.append(execution) }
         if let broken = core.brokenInvariant() { Issue.record("seed \(seed), after \(event): \(broken)") }
       }
       tell(.schedulerConnected)

@@ -131,7 +131,7 @@ final class Stage {
       members[Int(requester.rawValue)].replies.append(
         (members[member].id, .busy(request: request, retryAfterNanoseconds: again)))
     case .stopSending(let requester, let request): events.append(.dataSent(requester, request: request))
-    case .run(let execution, let task, _):
+    case .run(let execution, let task, _, _):
       guard let job = jobsByTask[task.task] else { break }
       runs[job] += 1
       members[member].bodies[execution] = job

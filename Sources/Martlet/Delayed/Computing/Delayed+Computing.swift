@@ -80,7 +80,7 @@ extension Array {
   public func run<Value>(
     on executor: (any Executor)? = nil, options: ComputeOptions = ComputeOptions()
   ) throws -> [Value] where Element == Delayed<Value> {
-    let plan = PlannedComputation(map(\.node), options)
+    let plan = PlannedComputation(map { $0.node }, options)
     let results = try plan.run(on: DefaultExecutor.chosen(executor), options)
     return indices.map { results[plan.output($0)] }
   }
@@ -89,7 +89,7 @@ extension Array {
   public func compute<Value>(
     on executor: (any Executor)? = nil, options: ComputeOptions = ComputeOptions()
   ) async throws -> [Value] where Element == Delayed<Value> {
-    let plan = PlannedComputation(map(\.node), options)
+    let plan = PlannedComputation(map { $0.node }, options)
     let results = try await plan.compute(on: DefaultExecutor.chosen(executor), options)
     return indices.map { results[plan.output($0)] }
   }

@@ -27,7 +27,7 @@ extension Delayed {
 public func visualize(
   _ computations: [AnyDelayed], to path: String, passes: GraphPasses = [], coloring: GraphColoring = .label
 ) throws {
-  let plan = PlannedComputation(computations.map(\.node), ComputeOptions(passes: passes))
+  let plan = PlannedComputation(computations.map { $0.node }, ComputeOptions(passes: passes))
   if path.hasSuffix(".svg") {
     try TextFile.write(path, plan.graph.svg(coloring: coloring))
   } else if path.hasSuffix(".dot") {

@@ -19,7 +19,8 @@ public func delayed<Input: Sendable, Value: Sendable>(
   _ label: String = "task", all inputs: [Delayed<Input>], fileID: StaticString = #fileID, line: UInt = #line,
   _ body: @escaping @Sendable ([Input]) async throws -> Value
 ) -> Delayed<Value> {
-  makeDelayed(label, CompactLocation(fileID, line), on: inputs.map(\.node), kind: .asynchronous) { inputs, context, _ in
+  let nodes = inputs.map { $0.node }
+  return makeDelayed(label, CompactLocation(fileID, line), on: nodes, kind: .asynchronous) { inputs, context, _ in
     let values = try inputs.values(as: Input.self)
     throw context.suspended { try await body(values) }
   }

@@ -63,7 +63,7 @@ public func delayed<Input, Value: Sendable>(
   _ label: String = "task", all inputs: [Delayed<Input>], fileID: StaticString = #fileID, line: UInt = #line,
   _ body: @escaping @Sendable ([Input]) throws -> Value
 ) -> Delayed<Value> {
-  makeDelayed(label, CompactLocation(fileID, line), on: inputs.map(\.node)) { inputs, _, slot in
+  makeDelayed(label, CompactLocation(fileID, line), on: inputs.map { $0.node }) { inputs, _, slot in
     slot.pointee.fill(try body(try inputs.values(as: Input.self)))
   }
 }

@@ -16,7 +16,7 @@ public func delayed<Function: TaskFunction>(
         label: Function.name, place: CompactLocation(fileID, line), kind: .call, extras: extras, count: inputs.count,
         isInSlot: Slot.isInline(Function.Result.self)
       ) { inputs, context, slot in slot.pointee.fill(try function.run(inputs, context)) },
-      on: inputs.map(\.node)))
+      on: inputs.map { $0.node }))
 }
 
 /// The same with inputs of different types.

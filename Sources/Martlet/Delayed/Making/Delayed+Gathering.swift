@@ -5,7 +5,7 @@ extension Array {
   public func gathered<Value>(
     _ label: String = "gather", fileID: StaticString = #fileID, line: UInt = #line
   ) -> Delayed<[Value]> where Element == Delayed<Value> {
-    makeDelayed(label, CompactLocation(fileID, line), on: map(\.node), kind: .gather) { inputs, _, slot in
+    makeDelayed(label, CompactLocation(fileID, line), on: map { $0.node }, kind: .gather) { inputs, _, slot in
       slot.pointee.fill(try inputs.values(as: Value.self))
     }
   }
@@ -17,7 +17,7 @@ extension Dictionary {
     _ label: String = "gather", fileID: StaticString = #fileID, line: UInt = #line
   ) -> Delayed<[Key: Result]> where Value == Delayed<Result>, Key: Sendable {
     let keys = Array(keys)
-    return makeDelayed(label, CompactLocation(fileID, line), on: values.map(\.node)) { inputs, _, slot in
+    return makeDelayed(label, CompactLocation(fileID, line), on: values.map { $0.node }) { inputs, _, slot in
       let values = try inputs.values(as: Result.self)
       slot.pointee.fill([Key: Result](uniqueKeysWithValues: Swift.zip(keys, values)))
     }

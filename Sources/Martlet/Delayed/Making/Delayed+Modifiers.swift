@@ -61,7 +61,7 @@ extension Delayed {
   /// Begins only when all of `others` have ended; their results are not used.
   public func after(_ others: [AnyDelayed]) -> Delayed {
     let extras = node.site.extras ?? DelayedExtras()
-    return changed(extras: extras.with(predecessors: extras.predecessors + others.map(\.node)))
+    return changed(extras: extras.with(predecessors: extras.predecessors + others.map { $0.node }))
   }
 
   /// Not shared with equal calls: each such computation is a task of its own, as one with side effects has to be.

@@ -18,7 +18,7 @@ extension Client {
   public func submit<Value: PortableValue>(
     _ delayed: [Delayed<Value>], order: GraphOrder = .leastMemory, options: SubmitOptions? = nil
   ) throws -> [ClusterFuture<Value>] {
-    try tokens(delayed.map(\.node), order, options).map { ClusterFuture($0) }
+    try tokens(delayed.map { $0.node }, order, options).map { ClusterFuture($0) }
   }
 
   /// Lets the cluster call a registered function, with the results of `inputs`.
