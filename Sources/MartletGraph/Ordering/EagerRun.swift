@@ -38,6 +38,7 @@ struct EagerRun {
     let states = scratch.states
     peak = max(peak, alive)
     sum &+= alive
+    if shape.links != nil { runLinks(to: task) }
     scratch.isDone[task] = true
     scratch.order[written] = UInt32(truncatingIfNeeded: task)
     written &+= 1
@@ -68,6 +69,16 @@ struct EagerRun {
         onEdge(dependent)
       }
     }
+  }
+
+  /// Counts what is alive while the links that lead to a task run.
+  @inline(never)
+  private mutating func runLinks(to task: Int) {
+    let links = scratch.shape.linkCount(task)
+    if links == 0 { return }
+    let most = alive &+ links &- scratch.freedByLinks(to: task)
+    peak = max(peak, most)
+    sum &+= links &* (alive &+ most) / 2
   }
 
   /// One consumer is left of a computed input.

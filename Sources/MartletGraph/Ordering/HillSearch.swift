@@ -100,6 +100,7 @@ struct HillSearch {
       var found = 0
       for place in 0..<readyCount {
         let task = Int(ready[place])
+        if !fits(task) { continue }
         let key = key(of: task, &budget)
         if found == breadth {
           if key >= best[found &- 1] { continue }
@@ -160,8 +161,16 @@ struct HillSearch {
     while safeCount > 0 {
       safeCount &-= 1
       let next = Int(scratch.safe[safeCount])
-      if !scratch.isDone[next] { execute(next, &budget) }
+      if !scratch.isDone[next], fits(next) { execute(next, &budget) }
     }
+  }
+
+  /// Whether the links that lead to a task can be alive together.
+  @inline(__always)
+  private func fits(_ task: Int) -> Bool {
+    let links = scratch.shape.linkCount(task)
+    if links == 0 || alive &+ links <= ceiling { return true }
+    return alive &+ links &- scratch.freedByLinks(to: task) <= ceiling
   }
 
   private mutating func execute(_ task: Int, _ budget: inout Int) {

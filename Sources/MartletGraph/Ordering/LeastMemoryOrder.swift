@@ -10,6 +10,12 @@ struct LeastMemoryOrder {
   private var isBetter = false
   /// Steps that are left: a step is some 3 ns.
   private var budget: Int
+  /// Steps that a candidate takes beside those for its tasks: dependencies, where there are many.
+  private var surcharge = 0
+  /// Steps for hills, which come last.
+  private var hillBudget: Int
+  /// Whether other beginnings are tried in batches as well.
+  private var triesBatches = false
 
   /// Above so many tasks only few candidates are tried: then a step takes longer, as memory has to be waited for.
   private static let large = 30_000
@@ -43,6 +49,8 @@ struct LeastMemoryOrder {
     scratch = OrderScratch(shape)
     best = order
     budget = LeastMemoryOrder.steps(shape.count)
+    // Of tiny graphs a few µs more: all that can be tried.
+    hillBudget = max((shape.count > 3000 ? 30 : 60) * shape.count, 8000)
     peak = live.peak
     sum = Int((live.mean * Double(shape.count)).rounded())
   }
@@ -56,13 +64,16 @@ struct LeastMemoryOrder {
     if count > LeastMemoryOrder.large {
       // Only what has a lower peak is kept, so that what has not ends early.
       hoist(below: peak)
-      if bound.isForest || isOptimal { return }
+      if bound.isForest || isOptimal || searchUnlinked() { return }
+      if isMostlyPrivate { probeBatches() }
+      if isOptimal { return }
       putOff(below: peak)
       if !isOptimal { goals(.oldest, .leastEffort, isSteady: true, below: peak) }
       return
     }
     hoist()
     if bound.isForest || isOptimal { return }
+    if searchUnlinked() { return }
     let sets = TaskSets(scratch, budget: &budget)
     let weights = scratch.stamp
     if let sets { sets.count(into: weights) } else { weights.update(from: scratch.effort, count: count) }
@@ -80,9 +91,64 @@ struct LeastMemoryOrder {
     if isOptimal { return }
     goals(.oldest, .mostEffort, isSteady: false, below: peak)
     goals(.age, .leastEffort, isSteady: false, below: peak)
+    // Of small graphs what batches take comes on top: most are no better for them.
+    budget += min(60 * count, 6000)
+    probeBatches()
+    if isOptimal { return }
     restart(sets)
     climb()
     putOff()
+  }
+
+  /// Searches the graph without its links instead of this one, where it is much smaller.
+  ///
+  /// - Returns: Whether that was done.
+  private mutating func searchUnlinked() -> Bool {
+    let count = scratch.shape.count
+    guard scratch.shape.links == nil, let graph = UnlinkedGraph(scratch.shape, scratch.cursor) else { return false }
+    let live = LiveResults(graph.shape, graph.order, scratch.cursor)
+    var search = LeastMemoryOrder(graph.shape, graph.order, live, bound)
+    search.peak = peak
+    // Not to be compared.
+    search.sum = Int.max
+    // The rest is for making the smaller graph, and an order of this one from its order.
+    search.budget = budget - 60 * count - min(40 * count, 8000)
+    search.hillBudget = hillBudget
+    search.surcharge = 14 * max(0, Int(graph.shape.starts[graph.shape.count]) / 2 - graph.shape.count)
+    search.run()
+    if search.isBetter {
+      graph.expand(into: scratch.base, scratch.stack)
+      hoist()
+    }
+    putOff()
+    return true
+  }
+
+  /// Whether at least every fourth task is made of something for one dependent at most. Batches are about such tasks; where
+  /// almost all results are shared they change nothing.
+  private var isMostlyPrivate: Bool {
+    let shape = scratch.shape
+    var count = 0
+    for task in 0..<shape.count where shape.outputs(task).count < 2 && !shape.inputs(task).isEmpty { count &+= 1 }
+    return 4 * count >= shape.count
+  }
+
+  /// Tries two sizes of batches. When one is better than what is there, others will be tried.
+  private mutating func probeBatches() {
+    let ceiling = peak
+    for size in [4, 8] where size < scratch.shape.count {
+      depthFirst(scratch.sinks, by: scratch.sorted, seed: nil)
+      if tryBatches(size, below: ceiling) { triesBatches = true }
+    }
+  }
+
+  /// The base order in batches.
+  ///
+  /// - Returns: Whether its peak is below `ceiling`.
+  private mutating func tryBatches(_ size: Int, below ceiling: Int) -> Bool {
+    BatchRun.apply(scratch, to: scratch.base, size: size)
+    budget -= 24 * scratch.shape.count + surcharge
+    return hoist(below: ceiling)
   }
 
   /// Depth-first, through the inputs that are made of most tasks first.
@@ -95,8 +161,7 @@ struct LeastMemoryOrder {
 
   /// Looks for orders with one result less at a time, first among few choices and then among many.
   private mutating func climb() {
-    // Of tiny graphs a few µs more: all that can be tried.
-    budget = max(budget, 0) + max((scratch.shape.count > 3000 ? 30 : 60) * scratch.shape.count, 8000)
+    budget = max(budget, 0) + hillBudget
     var isBroad = false
     while !isOptimal, budget > 0 {
       let found = HillSearch.search(
@@ -126,16 +191,29 @@ struct LeastMemoryOrder {
     let canSortSinks = sets?.canSortSinks ?? false
     var seed: UInt64 = 1
     while budget > 0, !isOptimal, seed < 400 {
-      switch seed % 4 {
+      if triesBatches, seed % 2 == 0 {
+        tryRandomBatches(seed)
+        seed += 1
+        continue
+      }
+      let turn = (triesBatches ? seed / 2 : seed) % 4
+      switch turn {
       case 1: tryDepthFirst(canSortSinks ? sets : nil, seed)
       case 3:
         depthFirst(gatheredSinks(seed), by: scratch.sorted, seed: seed)
         budget -= 6 * scratch.shape.count
         hoist(below: peak)
-      default: goals(.random(seed), .random(seed), isSteady: seed % 4 == 0, below: peak)
+      default: goals(.random(seed), .random(seed), isSteady: turn == 0, below: peak)
       }
       seed += 1
     }
+  }
+
+  /// Depth-first in some rotation, in batches of some size.
+  private mutating func tryRandomBatches(_ seed: UInt64) {
+    let most = UInt64(max(2, min(24, scratch.shape.count / 5)))
+    depthFirst(scratch.sinks, by: scratch.sorted, seed: seed % 16 == 0 ? nil : seed)
+    _ = tryBatches(2 + Int((mixed(seed) &>> 32) % most), below: peak)
   }
 
   /// Depth-first from the sinks at random; with sets, each followed by the one that has most in common with what has run.
@@ -164,9 +242,10 @@ struct LeastMemoryOrder {
   }
 
   /// The base order with its safe tasks moved forward; given up as soon as `ceiling` results are alive.
-  private mutating func hoist(below ceiling: Int = Int.max) {
+  @discardableResult
+  private mutating func hoist(below ceiling: Int = Int.max) -> Bool {
     var run = EagerRun(scratch)
-    budget -= 4 * scratch.shape.count
+    budget -= 4 * scratch.shape.count + surcharge
     for rank in 0..<scratch.shape.count {
       let task = Int(scratch.base[rank])
       if scratch.isDone[task] { continue }
@@ -175,6 +254,7 @@ struct LeastMemoryOrder {
     }
     budget -= 10 * run.written
     if run.peak < ceiling { keep(run) }
+    return run.peak < ceiling
   }
 
   /// The best order with its tasks put off, and its safe tasks moved forward again.
@@ -189,6 +269,7 @@ struct LeastMemoryOrder {
     _ preference: GoalSearch.Preference, _ beginning: GoalSearch.Beginning, isSteady: Bool,
     below ceiling: Int = Int.max
   ) {
+    budget -= surcharge
     var search = GoalSearch(scratch, preference, isSteady: isSteady)
     if let run = search.search(beginning, below: ceiling, budget: &budget) { keep(run) }
   }

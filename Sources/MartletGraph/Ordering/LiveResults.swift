@@ -18,10 +18,17 @@ public struct LiveResults: Sendable, Equatable {
       let task = Int(order[rank])
       peak = max(peak, alive)
       sum &+= alive
-      for place in Int(shape.starts[task])..<Int(shape.starts[task &+ 1]) {
+      let row = shape.inputs(task)
+      let links = shape.linkCount(task)
+      let lastLink = row.lowerBound &+ links &- 1
+      for place in row {
         let input = Int(shape.dependencies[place])
         scratch[input] &-= 1
         if scratch[input] == 0 { alive &-= 1 }
+        if place == lastLink {
+          peak = max(peak, alive &+ links)
+          sum &+= links &* alive &+ links &* links / 2
+        }
       }
       if shape.dependentStarts[task &+ 1] != shape.dependentStarts[task] { alive &+= 1 }
     }
@@ -39,6 +46,15 @@ struct OrderShape {
   /// The dependents of task `t` stand at `dependentStarts[t] ..< dependentStarts[t + 1]`.
   let dependentStarts: UnsafePointer<UInt32>
   let dependents: UnsafePointer<UInt32>
+  /// How many of a task's dependencies, the first ones, stand for links: `UnlinkedGraph`. Each of them makes one more result
+  /// live before the task runs. Nil when there are none.
+  var links: UnsafePointer<UInt32>?
+
+  @inline(__always)
+  func linkCount(_ task: Int) -> Int {
+    guard let links else { return 0 }
+    return Int(links[task])
+  }
 
   @inline(__always)
   func inputs(_ task: Int) -> Range<Int> { Int(starts[task])..<Int(starts[task &+ 1]) }

@@ -134,6 +134,16 @@ final class OrderScratch {
     isDone.update(repeating: false, count: shape.count)
   }
 
+  /// How many results end by the links that lead to a task: these take their places.
+  func freedByLinks(to task: Int) -> Int {
+    let start = shape.inputs(task).lowerBound
+    var freed = 0
+    for place in start..<(start &+ shape.linkCount(task)) where states[Int(shape.dependencies[place])].uses == 1 {
+      freed &+= 1
+    }
+    return freed
+  }
+
   /// Fills rows with those of `rows`, the greatest weight first; equal ones in their order, or in the opposite one.
   func sortRows(
     _ rows: UnsafePointer<UInt32>, by weights: UnsafeMutablePointer<UInt32>, reversed: Bool = false,

@@ -84,6 +84,26 @@ import Testing
     #expect(below > 20, "the model is no match")
   }
 
+  /// Where the search has to go over the same parts again and again, one batch after the other.
+  @Test(arguments: 0..<4 as Range<UInt64>)
+  func `reductions of the same parts keep no more alive than in the order by critical paths`(part: UInt64) {
+    for seed in (100 * part)..<(100 * (part + 1)) {
+      var random = SeededGenerator(seed: seed)
+      let shape = ShapedGraph.reductions(&random)
+      let critical = shape.peak(CriticalPathOrder(shape.dependencies).order)
+      #expect(shape.graph().liveResults().peak <= critical, "seed \(seed)")
+    }
+  }
+
+  /// Above the size from which few candidates are tried.
+  @Test(arguments: [false, true])
+  func `many parts that are reduced several times are not all alive at once`(isMapped: Bool) {
+    var shape = ShapedGraph()
+    let parts = shape.tasks(12_000)
+    for _ in 0..<3 { shape.tree(isMapped ? parts.map { shape.task([$0]) } : parts, arity: 2) }
+    #expect(shape.graph().liveResults().peak <= 64)
+  }
+
   @Test func `names have no say, and the order is the same each time`() {
     for seed in sampled(0..<50 as Range<UInt64>) {
       var random = SeededGenerator(seed: seed)

@@ -17,6 +17,20 @@ extension ShapedGraph {
     return random.chance(66) ? shape.renumbered(&random) : shape
   }
 
+  /// Several reductions of the same parts, by trees, of the parts themselves or of something made of each; at times combined.
+  static func reductions(_ random: inout SeededGenerator) -> ShapedGraph {
+    var shape = ShapedGraph()
+    var parts = shape.tasks(3 + random.below(22))
+    if random.chance(30) { parts = parts.map { shape.task([$0]) } }
+    let isMapped = random.chance(75)
+    let arity = random.chance(50) ? 2 + random.below(7) : nil
+    let results = (0..<(2 + random.below(4))).map { _ in
+      shape.tree(isMapped ? parts.map { shape.task([$0]) } : parts, arity: arity ?? 2 + random.below(7))
+    }
+    if random.chance(40) { _ = shape.task(results) }
+    return random.chance(66) ? shape.renumbered(&random) : shape
+  }
+
   private mutating func join(_ number: Int, of widths: [Int], _ random: inout SeededGenerator) {
     let width = min(number, widths[random.below(widths.count)])
     _ = task(Set((0..<width).map { _ in random.below(number) }).sorted())
