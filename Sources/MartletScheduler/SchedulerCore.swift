@@ -45,8 +45,8 @@ package struct SchedulerSettings: Sendable {
   /// A worker with less work in hand than this, for each thread, is given tasks ahead of their inputs, where workers compute those
   /// already. So it has work while the scheduler hears of what has ended; 0: never.
   package var aheadNanoseconds: Int64 = 1_000_000
-  /// Whether such a task may also wait for other workers, which then push what it needs. It saves the way over the scheduler where
-  /// workers have processors of their own; where they share two, it was measured to cost more than it saves.
+  /// Whether such a task may also wait for other workers, which then push what it needs. It saves the way over the scheduler, and
+  /// costs messages between workers: Docs/Benchmarks.md has what was measured.
   package var givesAheadAcross = false
   /// Assumed of a task of whose label none has ended.
   package var unknownNanoseconds: Int64 = 500_000_000
