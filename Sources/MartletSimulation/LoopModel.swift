@@ -7,8 +7,8 @@ import MartletWorker
 /// the time that they are said to take. Nothing is left to chance and nothing fails; so what a decision costs or saves can
 /// be told where a measurement on a machine is lost in its noise.
 ///
-/// A body's end is a turn of its worker's loop, whichever thread takes it. Processors are not modelled: each loop and each body has one of its own. `Report.busyNanoseconds` says what they would take of
-/// real ones.
+/// A body's end is a turn of its worker's loop, whichever thread takes it. Processors are not modelled: each loop and each body
+/// has one of its own. `Report.busyNanoseconds` says what they would take of real ones.
 package struct LoopModel: ~Copyable {
   /// What things take, in nanoseconds.
   package struct Costs: Sendable {
