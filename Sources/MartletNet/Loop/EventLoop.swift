@@ -10,8 +10,8 @@ import Synchronization
 ///
 /// A loop lives until `shutdown`; dropping the last reference does not end it.
 package final class EventLoop: @unchecked Sendable {
-  // Sendable: `submissions`, `identity` and `hasStopped` are made for all threads; everything else is touched by the
-  // loop's own thread only, which the functions check.
+  // Sendable: `submissions`, `identity` and `hasStopped` are made for all threads; everything else is touched in turns only,
+  // which the functions check, or by the loop's own thread while it waits.
   package let name: String
   package let settings: LoopSettings
 
@@ -37,7 +37,7 @@ package final class EventLoop: @unchecked Sendable {
   private var isStopping = false
   /// Held during a turn, not while the loop waits: who has it is the loop's thread for that long.
   private let turnLock = NetLock()
-  /// Until when the loop sleeps, or may: what a deputy arms earlier has to wake it.
+  /// Until when the loop sleeps, or may: for who arms an earlier timer in a turn that is not the loop's own.
   private var sleepsUntil: UInt64 = 0
 
   /// The time at which this turn's events were seen, in nanoseconds of a monotonic clock. On the loop's thread.
