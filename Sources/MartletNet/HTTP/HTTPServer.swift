@@ -9,6 +9,8 @@ package final class HTTPServer: Sendable {
     package var headerLimitBytes = 8 << 10
     /// How long a request may take to come, and a kept connection may be silent.
     package var requestLimit: Duration = .seconds(15)
+    /// How long a client that says no more, or is told no more, may take to read what is left.
+    package var farewellLimit: Duration = .seconds(2)
     /// Open connections; further ones wait in the kernel.
     package var maximumConnections = 128
     /// Requests that one connection may ask.
@@ -91,7 +93,7 @@ private final class HTTPExchange: ConnectionDelegate, @unchecked Sendable {
     if keepsAlive { return }
     isEnding = true
     timer.disarm()
-    connection.finish(within: .seconds(2))
+    connection.finish(within: settings.farewellLimit)
   }
 
   func outputPressureChanged(_ connection: Connection, isHigh: Bool) {
@@ -100,7 +102,7 @@ private final class HTTPExchange: ConnectionDelegate, @unchecked Sendable {
 
   func inputEnded(_ connection: Connection, unconsumedBytes: Int) {
     // Who only ends its output may still wait for answers.
-    if !isEnding { connection.finish(within: .seconds(2)) }
+    if !isEnding { connection.finish(within: settings.farewellLimit) }
   }
 
   func closed(_ connection: Connection, error: NetworkError?) { timer.disarm() }
