@@ -47,7 +47,7 @@ package struct SchedulerSettings: Sendable {
   package var aheadNanoseconds: Int64 = 1_000_000
   /// Whether such a task may also wait for other workers, which then push what it needs. It saves the way over the scheduler, and
   /// costs messages between workers: Docs/Benchmarks.md has what was measured.
-  package var givesAheadAcross = false
+  package var givesAheadAcross = true
   /// Assumed of a task of whose label none has ended.
   package var unknownNanoseconds: Int64 = 500_000_000
   package var bytesPerSecond = 1e9

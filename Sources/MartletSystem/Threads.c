@@ -19,6 +19,13 @@ void martlet_futex_wait(const void *word, uint32_t expected) {
   errno = saved;
 }
 
+void martlet_futex_wait_for(const void *word, uint32_t expected, uint64_t nanoseconds) {
+  int saved = errno;
+  struct timespec limit = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &limit, NULL, 0);
+  errno = saved;
+}
+
 void martlet_futex_wake(const void *word, int32_t count) {
   int saved = errno;
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);

@@ -73,12 +73,6 @@ import Testing
     #expect(cluster.core.leftover() == nil)
   }
 
-  private var across: SchedulerSettings {
-    var settings = SchedulerSettings()
-    settings.givesAheadAcross = true
-    return settings
-  }
-
   /// Two workers with a task each, and one of them with a third task that needs both.
   private struct Crossing {
     let actions: [SchedulerAction]
@@ -101,7 +95,7 @@ import Testing
   }
 
   @Test func `what waits for two workers is given to one, and the other is told to push`() throws {
-    var pair = DirectCluster(workers: 2, settings: across)
+    var pair = DirectCluster(workers: 2)
     let crossing = try cross(&pair)
     let (own, other, both) = (crossing.own, crossing.other, crossing.both)
     let (giver, taker) = (crossing.giver, crossing.taker)
@@ -129,7 +123,7 @@ import Testing
   }
 
   @Test func `when a worker is lost, others give back what waits for it`() throws {
-    var pair = DirectCluster(workers: 2, settings: across)
+    var pair = DirectCluster(workers: 2)
     let crossing = try cross(&pair)
     let (own, other, both) = (crossing.own, crossing.other, crossing.both)
     let (giver, taker) = (crossing.giver, crossing.taker)
@@ -166,8 +160,10 @@ import Testing
     #expect(messages.count <= 9 && messages.allSatisfy { $0 <= 11 }, "\(messages)")
   }
 
-  @Test func `what waits for two workers waits, unless it was chosen otherwise`() {
-    var pair = DirectCluster(workers: 2)
+  @Test func `what waits for two workers waits, where that was chosen`() {
+    var settings = SchedulerSettings()
+    settings.givesAheadAcross = false
+    var pair = DirectCluster(workers: 2, settings: settings)
     let told = Told(submit([[], [], [1, 2], [1]], [3], to: &pair))
     #expect(told.computed.map(\.count) == [1, 1])
     let first = pair.finish(told.computed[0][0], on: zero, bytes: 8)

@@ -56,6 +56,10 @@ final class BodyThreads: @unchecked Sendable {
   /// How long a thread looks for another run before it sleeps, while runs come fast: longer than it takes the scheduler to hear
   /// of one and to send the next.
   private static let spinNanoseconds: UInt64 = 200_000
+  /// A thread that ran a shorter body soon takes the loop's next turn, which then need not wait for events itself.
+  private static let shortNanoseconds: UInt64 = 200_000
+  /// How long a thread without a run waits for events in the loop's place before it sleeps.
+  private static let standInNanoseconds: UInt64 = 2_000_000
 
   init(count: Int, registry: TaskFunctionRegistry) {
     self.count = count
@@ -96,6 +100,7 @@ final class BodyThreads: @unchecked Sendable {
     // Outside of the lock, which who wakes up takes first. Somebody else may have taken the run by then: who was woken in vain
     // looks, and sleeps again.
     for _ in 0..<woken { monitor.signal() }
+    signal?.wakeInPlace()
     for run in runs where run.isBlocking { beginApart(run) }
     runs.removeAll(keepingCapacity: true)
   }
@@ -170,6 +175,7 @@ final class BodyThreads: @unchecked Sendable {
       waiting.store(queue.count - first + resumed.count - firstResumed, ordering: .relaxed)
       if sleeping > 0 { monitor.signal() }
     }
+    signal?.wakeInPlace()
   }
 
   /// A body sleeps on its thread: another one takes the thread's place.
@@ -211,6 +217,8 @@ final class BodyThreads: @unchecked Sendable {
   private struct Memory {
     /// When the first end came that the loop was not told of; 0: it was told of all.
     var untoldSince: UInt64 = 0
+    /// Whether the last body was so short that what comes for the loop may wait for the end of the next one.
+    var isSoonBack = false
     /// Whether it counts as one that is in a body.
     var isRunning = false
     var policy = PollPolicy(limitNanoseconds: BodyThreads.spinNanoseconds)
@@ -235,7 +243,7 @@ final class BodyThreads: @unchecked Sendable {
     if waiting.load(ordering: .relaxed) == 0 {
       // The loop's turn, which this thread takes where it can, may have something for it.
       tell(&memory)
-      if waiting.load(ordering: .relaxed) == 0, memory.policy.polls { spin(&memory) }
+      if waiting.load(ordering: .relaxed) == 0, !standIn(), memory.policy.polls { spin(&memory) }
     }
     return monitor.withLock {
       if memory.isRunning { running -= 1 }
@@ -278,7 +286,17 @@ final class BodyThreads: @unchecked Sendable {
   private func tell(_ memory: inout Memory) {
     guard memory.untoldSince != 0 else { return }
     memory.untoldSince = 0
-    signal?.callOrNotify()
+    signal?.callOrNotify(isSoonFollowed: memory.isSoonBack)
+  }
+
+  /// Waits for the loop's events in its place until there is something to run; false where somebody else does.
+  private func standIn() -> Bool {
+    guard let signal else { return false }
+    spinning.wrappingAdd(1, ordering: .relaxed)
+    defer { spinning.wrappingSubtract(1, ordering: .relaxed) }
+    return signal.waitInPlace(atMost: BodyThreads.standInNanoseconds) { [self] in
+      waiting.load(ordering: .relaxed) == 0 && !isEnding
+    }
   }
 
   /// Looks for a run for a moment.
@@ -303,6 +321,8 @@ final class BodyThreads: @unchecked Sendable {
     let expected = UInt64(max(0, run.nanoseconds))
     let isAwaited = run.isAwaited
     let count = handBack(run)
+    // Among very many runs the loop's own thread reads the next ones meanwhile.
+    memory.isSoonBack = expected < BodyThreads.shortNanoseconds && count < BodyThreads.untoldEnds
     let now = martlet_monotonic_nanoseconds()
     if memory.untoldSince == 0 { memory.untoldSince = now }
     // What is not told now is found at the loop's next tick if the next body takes long.

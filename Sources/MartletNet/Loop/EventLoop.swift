@@ -37,6 +37,15 @@ package final class EventLoop: @unchecked Sendable {
   private var isStopping = false
   /// Held during a turn, not while the loop waits: who has it is the loop's thread for that long.
   private let turnLock = NetLock()
+  /// Whether a thread waits for events, which are that one's to handle.
+  private var isWaitedFor = false
+  /// Whether somebody waits in the place of the loop's own thread, or takes the turn that this led to.
+  private var isWaitedInPlace = false
+  /// Whether the loop's own thread should stand aside, and lets the threads that take turns do all. Changed in turns.
+  private let isAside = Atomic<Bool>(false)
+  private var standIn = StandIn()
+  /// Counted up when the loop's own thread should go back to its place. A word that it sleeps on.
+  private let recalls = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
   /// Until when the loop sleeps, or may: for who arms an earlier timer in a turn that is not the loop's own.
   private var sleepsUntil: UInt64 = 0
 
@@ -72,6 +81,7 @@ package final class EventLoop: @unchecked Sendable {
     receiveBuffer = .allocate(byteCount: max(4096, settings.receiveBufferBytes), alignment: 64)
     chunks = ChunkPool(chunkBytes: max(256, settings.chunkBytes), kept: settings.keptChunks)
     hasStopped.initialize(to: Atomic(0))
+    recalls.initialize(to: Atomic(0))
     let status = martlet_epoll_add_edge(epoll, bell, UInt32(MARTLET_READABLE), EventLoop.bellToken)
     if status < 0 {
       closeDescriptors()
@@ -87,6 +97,8 @@ package final class EventLoop: @unchecked Sendable {
   deinit {
     hasStopped.deinitialize(count: 1)
     hasStopped.deallocate()
+    recalls.deinitialize(count: 1)
+    recalls.deallocate()
     events.deallocate()
     receiveBuffer.deallocate()
     vector.deallocate()
@@ -124,19 +136,68 @@ package final class EventLoop: @unchecked Sendable {
   /// Takes a turn in the loop's place, unless it is in one: runs `work` on the caller's thread, which is the loop's for so long, and
   /// writes what it has queued. For threads that have something for the loop and would otherwise wake it only to be told
   /// what they do next. Never waits.
+  ///
+  /// Where turns are taken one soon after the other the loop's own thread stands aside (`StandIn`), and they also do what it would
+  /// have done: events, timers and submitted work.
+  ///
+  /// - Parameter isSoonFollowed: Whether the caller will take the next turn very soon, or will wait in the loop's place.
   /// - Returns: False when the loop is in a turn, or was shut down; `work` was not run then.
-  package func takeTurn(_ work: () -> Void) -> Bool {
+  package func takeTurn(isSoonFollowed: Bool = false, _ work: () -> Void) -> Bool {
     guard turnLock.tryLock() else { return false }
     defer { turnLock.unlock() }
     if isStopping { return false }
     identity.store(martlet_thread_identity(), ordering: .relaxed)
     defer { identity.store(0, ordering: .relaxed) }
+    let isWhole = isAside.load(ordering: .relaxed) && !isWaitedFor
+    let count = isWhole ? look() : 0
     now = martlet_monotonic_nanoseconds()
+    if isWhole { beginTurn(count) }
     work()
     endTurn()
-    // What is left, and what comes earlier than the loop expects, is for its own thread.
-    if !marked.isEmpty || (timers.next ?? .max) < sleepsUntil { execute {} }
+    // What is left, and what comes earlier than the loop expects, is for who waits, or the next turn.
+    if !marked.isEmpty || (timers.next ?? .max) < sleepsUntil { submissions.wake() }
+    if standIn.took(isSoonFollowed: isSoonFollowed) {
+      isAside.store(true, ordering: .relaxed)
+    } else if !isWaitedInPlace {
+      recall()
+    }
     return true
+  }
+
+  /// Waits for events in the place of the loop's thread, which stands aside, and takes the turns that they lead to, as long as
+  /// `isNeeded`: for a thread that takes turns and has nothing else to do. What it waits for comes with a turn, its own or
+  /// one that somebody else takes, who then calls `wakeInPlace`.
+  ///
+  /// - Parameter limit: Nanoseconds. When it has waited so long in vain, the loop's own thread goes back to its place.
+  /// - Returns: False when somebody else waits already, who may be the loop's own thread, or the loop was shut down.
+  package func waitInPlace(atMost limit: UInt64, while isNeeded: () -> Bool) -> Bool {
+    guard isAside.load(ordering: .relaxed) else { return false }
+    turnLock.lock()
+    defer { turnLock.unlock() }
+    guard isAside.load(ordering: .relaxed), !isWaitedFor, !isStopping else { return false }
+    isWaitedInPlace = true
+    defer { isWaitedInPlace = false }
+    let end = martlet_monotonic_nanoseconds() + limit
+    while !isStopping, isNeeded() {
+      let start = martlet_monotonic_nanoseconds()
+      if start >= end {
+        recall()
+        break
+      }
+      turn(from: start, until: end)
+    }
+    if isStopping { recall() }
+    return true
+  }
+
+  /// Whether the loop's own thread stands aside, or will after its next turn. From any thread.
+  package var standsAside: Bool { isAside.load(ordering: .relaxed) }
+
+  /// Ends the wait of who waits in the loop's place: what it waits for has come. In turns only, as what it looks at changes in turns
+  /// only; so it has not looked yet, or is told.
+  package func wakeInPlace() {
+    requireOnLoop()
+    if isWaitedInPlace { submissions.wake() }
   }
 
   // MARK: On the loop's thread
@@ -195,26 +256,58 @@ package final class EventLoop: @unchecked Sendable {
   // MARK: The thread
 
   private func run() {
-    let thread = martlet_thread_identity()
     turnLock.lock()
-    identity.store(thread, ordering: .relaxed)
     while !isStopping {
-      let start = martlet_monotonic_nanoseconds()
-      let due = marked.isEmpty ? timers.next ?? .max : start
-      sleepsUntil = due
-      identity.store(0, ordering: .relaxed)
-      turnLock.unlock()
-      let count = waitForEvents(from: start, until: due)
-      turnLock.lock()
-      identity.store(thread, ordering: .relaxed)
-      now = martlet_monotonic_nanoseconds()
-      if count > 0 { handleEvents(count) }
-      if timers.count > 0 { fireTimers() }
-      runSubmissions()
-      endTurn()
+      if isAside.load(ordering: .relaxed) {
+        standAside()
+      } else {
+        turn(from: martlet_monotonic_nanoseconds(), until: .max)
+      }
     }
+    identity.store(martlet_thread_identity(), ordering: .relaxed)
     stop()
     turnLock.unlock()
+  }
+
+  /// Waits for events and handles them; with the turn's lock, which is not held meanwhile.
+  private func turn(from start: UInt64, until limit: UInt64) {
+    let due = marked.isEmpty ? min(limit, timers.next ?? .max) : start
+    sleepsUntil = due
+    isWaitedFor = true
+    turnLock.unlock()
+    let count = waitForEvents(from: start, until: due)
+    turnLock.lock()
+    isWaitedFor = false
+    identity.store(martlet_thread_identity(), ordering: .relaxed)
+    now = martlet_monotonic_nanoseconds()
+    beginTurn(count)
+    endTurn()
+    identity.store(0, ordering: .relaxed)
+  }
+
+  private func beginTurn(_ count: Int) {
+    if count > 0 { handleEvents(count) }
+    if timers.count > 0 { fireTimers() }
+    runSubmissions()
+  }
+
+  /// Leaves everything to those who take turns, until none was taken for a while; with the turn's lock, which is not held meanwhile.
+  private func standAside() {
+    let taken = standIn.taken
+    let word = recalls.pointee.load(ordering: .relaxed)
+    turnLock.unlock()
+    martlet_futex_wait_for(recalls, word, StandIn.silenceNanoseconds)
+    turnLock.lock()
+    if standIn.taken == taken, !isWaitedFor { recall() }
+  }
+
+  /// Lets the loop's own thread go back to its place, where nobody waits for events; with the turn's lock.
+  private func recall() {
+    guard isAside.load(ordering: .relaxed) else { return }
+    isAside.store(false, ordering: .relaxed)
+    standIn.reset()
+    recalls.pointee.wrappingAdd(1, ordering: .relaxed)
+    martlet_futex_wake(recalls, 1)
   }
 
   private func handleEvents(_ count: Int) {

@@ -25,11 +25,19 @@ package final class LoopSignal: Sendable {
 
   /// The same, but where the loop is in no turn the caller takes one in its place and runs the action. Not with a lock that
   /// the action or anything else of the loop takes.
-  package func callOrNotify() {
+  package func callOrNotify(isSoonFollowed: Bool = false) {
     // Publishes what the caller put in; pairs with the exchange in call().
     if isNotified.exchange(true, ordering: .acquiringAndReleasing) { return }
-    if !loop.takeTurn(call) { loop.execute(call) }
+    if !loop.takeTurn(isSoonFollowed: isSoonFollowed, call) { loop.execute(call) }
   }
+
+  /// Waits for events in the loop's place, where its own thread stands aside: `EventLoop.waitInPlace`.
+  package func waitInPlace(atMost limit: UInt64, while isNeeded: () -> Bool) -> Bool {
+    loop.waitInPlace(atMost: limit, while: isNeeded)
+  }
+
+  /// Ends such a wait: what it is for has come. In turns only.
+  package func wakeInPlace() { loop.wakeInPlace() }
 
   @Sendable private func call() {
     // Before the action: what is put in after this is notified anew.

@@ -21,11 +21,16 @@ final class Submissions: @unchecked Sendable {
   init(bell: Int32) { self.bell = bell }
 
   /// Appends `work` and wakes the loop if it sleeps. False when the loop was shut down; `work` is then dropped.
-  func add(_ work: @escaping Work) -> Bool {
+  func add(_ work: @escaping Work) -> Bool { submit(work) }
+
+  /// Wakes the loop if it sleeps, or if it is about to.
+  func wake() { _ = submit(nil) }
+
+  private func submit(_ work: Work?) -> Bool {
     var rings = false
     let accepted = lock.withLock {
       guard isOpen else { return false }
-      waiting.append(work)
+      if let work { waiting.append(work) }
       if !isPending.load(ordering: .relaxed) { isPending.store(true, ordering: .releasing) }
       if isSleeping {
         isSleeping = false
@@ -50,10 +55,10 @@ final class Submissions: @unchecked Sendable {
     }
   }
 
-  /// From now on `add` rings the bell. False when work waits already: then the loop must not sleep.
+  /// From now on `add` rings the bell. False when work waits already, or `wake` was called: then the loop must not sleep.
   func prepareToSleep() -> Bool {
     lock.withLock {
-      if !waiting.isEmpty { return false }
+      if isPending.load(ordering: .relaxed) { return false }
       isSleeping = true
       return true
     }

@@ -8,6 +8,9 @@
 /// caller looks at its condition again.
 void martlet_futex_wait(const void *word, uint32_t expected);
 
+/// The same, for at most so many nanoseconds.
+void martlet_futex_wait_for(const void *word, uint32_t expected, uint64_t nanoseconds);
+
 /// Wakes at most `count` threads that sleep on `word`.
 void martlet_futex_wake(const void *word, int32_t count);
 

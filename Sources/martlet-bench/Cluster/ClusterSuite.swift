@@ -79,7 +79,7 @@ enum ClusterSuite: BenchSuite {
   private static func stencil(_ client: Client, _ options: BenchOptions, _ rounds: Int) throws {
     guard isWanted("stencil", options) else { return }
     let (width, steps) = (8, options.isToy ? 5 : 500)
-    for iterations in [0, 12_500] {
+    for iterations in [0, 12_500, 25_000, 50_000] {
       var shapes = (0...rounds).map {
         ClusterShape.stencil(width: width, steps: steps, iterations: iterations, round: 100_000 + iterations + $0)
       }
