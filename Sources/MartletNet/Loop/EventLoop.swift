@@ -15,17 +15,13 @@ package final class EventLoop: @unchecked Sendable {
   package let name: String
   package let settings: LoopSettings
 
-  private let epoll: Int32
-  private let bell: Int32
+  private let poll: EventPoll
   private let submissions: Submissions
   let resolver = Resolver()
   private let identity = Atomic<UInt>(0)
   /// 0 while the loop runs, then 1. A word that threads sleep on.
   private let hasStopped = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
 
-  private static let eventCapacity = 256
-  private static let bellToken = UInt64.max - 1
-  private let events = UnsafeMutablePointer<martlet_event>.allocate(capacity: eventCapacity)
   private var channels: [Channel?] = []
   private var generations: [UInt32] = []
   private var freeSlots: [Int] = []
@@ -33,7 +29,6 @@ package final class EventLoop: @unchecked Sendable {
   private var ending: [Channel] = []
   private var running: [Submissions.Work] = []
   var timers = TimerHeap()
-  private var policy: PollPolicy
   private var isStopping = false
   /// Held during a turn, not while the loop waits: who has it is the loop's thread for that long.
   private let turnLock = NetLock()
@@ -51,9 +46,9 @@ package final class EventLoop: @unchecked Sendable {
 
   /// The time at which this turn's events were seen, in nanoseconds of a monotonic clock. On the loop's thread.
   package private(set) var now: UInt64
-  /// Turns so far that slept, and turns that polled in vain or not: for tests and metrics. On the loop's thread.
-  package private(set) var sleeps = 0
-  package private(set) var polledNanoseconds: UInt64 = 0
+  /// How often the loop has slept, and how long it has polled, in vain or not: for tests and metrics. On the loop's thread.
+  package var sleeps: Int { poll.sleeps }
+  package var polledNanoseconds: UInt64 { poll.polledNanoseconds }
 
   /// Where all connections read to; valid only inside a call of a delegate.
   let receiveBuffer: UnsafeMutableRawBufferPointer
@@ -64,32 +59,18 @@ package final class EventLoop: @unchecked Sendable {
   /// Starts the thread.
   /// - Throws: `NetworkError` when the system refuses a descriptor or a thread.
   package init(name: String, settings: LoopSettings = LoopSettings()) throws(NetworkError) {
-    let epoll = martlet_epoll_create()
-    if epoll < 0 { throw .system(-epoll, "create", "an epoll descriptor") }
-    let bell = martlet_eventfd_create()
-    if bell < 0 {
-      close(epoll)
-      throw .system(-bell, "create", "an eventfd")
-    }
+    poll = try EventPoll(limitNanoseconds: settings.pollLimit.nanoseconds)
     self.name = name
     self.settings = settings
-    self.epoll = epoll
-    self.bell = bell
-    submissions = Submissions(bell: bell)
-    policy = PollPolicy(limitNanoseconds: settings.pollLimit.nanoseconds)
+    submissions = Submissions(bell: poll.bell)
     now = martlet_monotonic_nanoseconds()
     receiveBuffer = .allocate(byteCount: max(4096, settings.receiveBufferBytes), alignment: 64)
     chunks = ChunkPool(chunkBytes: max(256, settings.chunkBytes), kept: settings.keptChunks)
     hasStopped.initialize(to: Atomic(0))
     recalls.initialize(to: Atomic(0))
-    let status = martlet_epoll_add_edge(epoll, bell, UInt32(MARTLET_READABLE), EventLoop.bellToken)
-    if status < 0 {
-      closeDescriptors()
-      throw .system(-status, "watch", "an eventfd")
-    }
     let started = startNetThread(name) { self.run() }
     if started < 0 {
-      closeDescriptors()
+      poll.close()
       throw .noThread("the event loop \"\(name)\"", -started)
     }
   }
@@ -99,7 +80,6 @@ package final class EventLoop: @unchecked Sendable {
     hasStopped.deallocate()
     recalls.deinitialize(count: 1)
     recalls.deallocate()
-    events.deallocate()
     receiveBuffer.deallocate()
     vector.deallocate()
     remoteVector.deallocate()
@@ -149,7 +129,7 @@ package final class EventLoop: @unchecked Sendable {
     identity.store(martlet_thread_identity(), ordering: .relaxed)
     defer { identity.store(0, ordering: .relaxed) }
     let isWhole = isAside.load(ordering: .relaxed) && !isWaitedFor
-    let count = isWhole ? look() : 0
+    let count = isWhole ? poll.look() : 0
     now = martlet_monotonic_nanoseconds()
     if isWhole { beginTurn(count) }
     work()
@@ -236,14 +216,13 @@ package final class EventLoop: @unchecked Sendable {
 
   /// Watches `descriptor` for `channel`, which has entered; 0 or a negative errno.
   func watch(_ channel: Channel, _ descriptor: Int32, waitsFor: UInt32) -> Int32 {
-    martlet_epoll_add(epoll, descriptor, waitsFor, channel.token)
+    poll.watch(descriptor, waitsFor: waitsFor, token: channel.token)
   }
 
-  func unwatch(_ descriptor: Int32) { _ = martlet_epoll_remove(epoll, descriptor) }
+  func unwatch(_ descriptor: Int32) { poll.unwatch(descriptor) }
 
   func change(_ channel: Channel, _ descriptor: Int32, waitsFor: UInt32) {
-    let status = martlet_epoll_change(epoll, descriptor, waitsFor, channel.token)
-    if status < 0 { misuse("epoll refuses a change of descriptor \(descriptor): error \(-status)") }
+    poll.change(descriptor, waitsFor: waitsFor, token: channel.token)
   }
 
   /// Calls `channel.endOfTurn` when this turn ends, once.
@@ -275,7 +254,7 @@ package final class EventLoop: @unchecked Sendable {
     sleepsUntil = due
     isWaitedFor = true
     turnLock.unlock()
-    let count = waitForEvents(from: start, until: due)
+    let count = poll.wait(for: submissions, from: start, until: due)
     turnLock.lock()
     isWaitedFor = false
     identity.store(martlet_thread_identity(), ordering: .relaxed)
@@ -312,7 +291,7 @@ package final class EventLoop: @unchecked Sendable {
 
   private func handleEvents(_ count: Int) {
     for index in 0..<count {
-      let event = events[index]
+      let event = poll.events[index]
       let slot = Int(event.token & 0xffff_ffff)
       // The bell, or a channel that an earlier event of this turn closed.
       guard slot < channels.count, let channel = channels[slot], channel.token == event.token else { continue }
@@ -355,73 +334,12 @@ package final class EventLoop: @unchecked Sendable {
     } while !marked.isEmpty || channelCount > 0 || !submissions.closeIfEmpty()
     timers.removeAll()
     chunks.removeAll()
-    closeDescriptors()
+    poll.close()
     // The system gives the number to another thread when this one has ended.
     identity.store(0, ordering: .relaxed)
     // Publishes all that the loop did; pairs with the load in waitUntilStopped(). Nothing of `self` but the word and the
     // turn's lock is touched after it, and the thread still holds a reference.
     hasStopped.pointee.store(1, ordering: .releasing)
     martlet_futex_wake(hasStopped, Int32.max)
-  }
-
-  private func closeDescriptors() {
-    close(epoll)
-    close(bell)
-  }
-
-  // MARK: Waiting
-
-  /// Without the turn's lock: touches nothing but what is the loop's own thread's.
-  private func waitForEvents(from start: UInt64, until due: UInt64) -> Int {
-    if due <= start || submissions.isPending.load(ordering: .relaxed) { return look() }
-    var polled = false
-    if policy.polls {
-      polled = true
-      let (count, ended) = poll(from: start, due: due)
-      if ended { return count }
-    }
-    // README.md section 2: after this, who submits rings the bell.
-    guard submissions.prepareToSleep() else { return look() }
-    sleeps += 1
-    let nanoseconds = due == .max ? -1 : Int64(min(due - min(due, martlet_monotonic_nanoseconds()), 1 << 60))
-    let count = wait(nanoseconds)
-    submissions.wokeUp()
-    if !polled, count > 0 { policy.slept(from: start, to: martlet_monotonic_nanoseconds()) }
-    return count
-  }
-
-  /// Looks for events for a while. `ended` when there is something to do.
-  private func poll(from start: UInt64, due: UInt64) -> (count: Int, ended: Bool) {
-    var time = start
-    defer { polledNanoseconds += time - start }
-    let end = min(due, start + policy.limit)
-    while true {
-      let count = look()
-      if count > 0 || submissions.isPending.load(ordering: .relaxed) {
-        policy.found()
-        return (count, true)
-      }
-      let before = martlet_monotonic_nanoseconds()
-      sched_yield()
-      time = martlet_monotonic_nanoseconds()
-      // Giving the processor away took as long as another thread's turn: it is needed elsewhere.
-      if time - before > PollPolicy.crowdedNanoseconds {
-        policy.crowded(at: time)
-        return (0, false)
-      }
-      if time >= end {
-        if time >= due { return (0, true) }
-        policy.pollingFailed()
-        return (0, false)
-      }
-    }
-  }
-
-  private func look() -> Int { wait(0) }
-
-  private func wait(_ nanoseconds: Int64) -> Int {
-    let count = martlet_epoll_wait(epoll, events, Int32(EventLoop.eventCapacity), nanoseconds)
-    if count < 0 { misuse("epoll fails with error \(-count)") }
-    return Int(count)
   }
 }
