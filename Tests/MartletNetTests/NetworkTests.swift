@@ -47,6 +47,31 @@ extension EventLoop {
   }
 }
 
+/// A number that several threads count, and that orders nothing else between them: the thread sanitizer sees what does.
+final class Count: Sendable {
+  private let number = Atomic<Int>(0)
+  var value: Int {
+    get { number.load(ordering: .relaxed) }
+    set { number.store(newValue, ordering: .relaxed) }
+  }
+  func add(_ more: Int) { number.wrappingAdd(more, ordering: .relaxed) }
+}
+
+/// Notices turns of a loop that overlap.
+final class TurnWatch: @unchecked Sendable {
+  // Sendable: `inside` is touched in turns only, which is what is tested.
+  private var inside = 0
+  let overlaps = Count()
+
+  /// Runs `body` in a turn of `loop`.
+  func turn(of loop: EventLoop, _ body: () -> Void = {}) {
+    inside += 1
+    if inside != 1 || !loop.isOnLoop { overlaps.add(1) }
+    body()
+    inside -= 1
+  }
+}
+
 /// A delegate made of closures that notes what happened. Its variables belong to the loop's thread; tests look at them
 /// through `loop.sync`, or at `events`.
 final class Recorder: ConnectionDelegate, @unchecked Sendable {

@@ -148,39 +148,25 @@ extension NetworkTests {
       settings.pollLimit = poll
       let loop = try EventLoop(name: "test", settings: settings)
       defer { loop.end() }
-      final class Counts: @unchecked Sendable {
-        // Sendable: `inside` is touched in turns only, which is what is tested.
-        var inside = 0
-        let ran = Atomic<Int>(0)
-        let overlaps = Atomic<Int>(0)
-        let ended = Atomic<Int>(0)
-        func turn() {
-          inside += 1
-          if inside != 1 { overlaps.wrappingAdd(1, ordering: .relaxed) }
-          inside -= 1
-        }
-      }
-      let counts = Counts()
+      let watch = TurnWatch()
+      let (ran, ended) = (Count(), Count())
       for thread in 0..<4 {
         _ = startNetThread("taker") {
           for number in 0..<2000 {
             switch (number / 16 + thread) % 4 {
             case 0:
-              loop.execute { [counts] in
-                counts.turn()
-                counts.ran.wrappingAdd(1, ordering: .relaxed)
-              }
-            case 1: _ = loop.waitInPlace(atMost: 20_000) { counts.ran.load(ordering: .relaxed) % 7 != 0 }
+              loop.execute { watch.turn(of: loop) { ran.add(1) } }
+            case 1: _ = loop.waitInPlace(atMost: 20_000) { ran.value % 7 != 0 }
             // Long pieces of work now and then: the loop's own thread is called back.
-            default: _ = loop.takeTurn(isSoonFollowed: number % 512 < 448) { counts.turn() }
+            default: _ = loop.takeTurn(isSoonFollowed: number % 512 < 448) { watch.turn(of: loop) }
             }
           }
-          counts.ended.wrappingAdd(1, ordering: .relaxed)
+          ended.add(1)
         }
       }
-      #expect(eventually { counts.ended.load(ordering: .relaxed) == 4 })
-      #expect(eventually { counts.ran.load(ordering: .relaxed) == 2000 }, "\(counts.ran.load(ordering: .relaxed))")
-      #expect(counts.overlaps.load(ordering: .relaxed) == 0)
+      #expect(eventually { ended.value == 4 })
+      #expect(eventually { ran.value == 2000 }, "\(ran.value)")
+      #expect(watch.overlaps.value == 0)
     }
   }
 }

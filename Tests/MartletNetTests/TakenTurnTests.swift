@@ -82,32 +82,20 @@ extension NetworkTests {
       settings.pollLimit = poll
       let loop = try EventLoop(name: "test", settings: settings)
       defer { loop.end() }
-      final class Counts: @unchecked Sendable {
-        // Sendable: `inside` is touched in turns only, which is what is tested.
-        var inside = 0
-        let put = Atomic<Int>(0)
-        let seen = Atomic<Int>(0)
-        let overlaps = Atomic<Int>(0)
-      }
-      let counts = Counts()
-      let signal = LoopSignal(loop: loop) {
-        counts.inside += 1
-        if counts.inside != 1 { counts.overlaps.wrappingAdd(1, ordering: .relaxed) }
-        counts.seen.store(counts.put.load(ordering: .relaxed), ordering: .relaxed)
-        if !loop.isOnLoop { counts.overlaps.wrappingAdd(1, ordering: .relaxed) }
-        counts.inside -= 1
-      }
+      let watch = TurnWatch()
+      let (put, seen) = (Count(), Count())
+      let signal = LoopSignal(loop: loop) { watch.turn(of: loop) { seen.value = put.value } }
       for thread in 0..<4 {
         _ = startNetThread("notifier") {
           for number in 0..<3000 {
-            counts.put.wrappingAdd(1, ordering: .relaxed)
+            put.add(1)
             if thread == 0, number % 3 == 0 { signal.notify() } else { signal.callOrNotify() }
             if number % 64 == 0 { sched_yield() }
           }
         }
       }
-      #expect(eventually { counts.seen.load(ordering: .relaxed) == 12_000 })
-      #expect(counts.overlaps.load(ordering: .relaxed) == 0)
+      #expect(eventually { seen.value == 12_000 })
+      #expect(watch.overlaps.value == 0)
     }
   }
 }
