@@ -9,10 +9,10 @@ import Testing
 extension NetworkTests {
   /// Loops whose own thread stands aside for the threads that take its turns.
   @Suite struct StandInTests {
-    /// A loop whose own thread stands aside soon, and never polls.
-    private func loop() throws -> EventLoop {
+    /// A loop that polls for so long before it sleeps.
+    private func loop(poll: Duration = .zero) throws -> EventLoop {
       var settings = LoopSettings()
-      settings.pollLimit = .zero
+      settings.pollLimit = poll
       return try EventLoop(name: "test", settings: settings)
     }
 
@@ -144,9 +144,7 @@ extension NetworkTests {
 
     @Test(arguments: [Duration.zero, .microseconds(50)])
     func `turns never overlap, whoever waits for them, and no submission is lost`(poll: Duration) throws {
-      var settings = LoopSettings()
-      settings.pollLimit = poll
-      let loop = try EventLoop(name: "test", settings: settings)
+      let loop = try loop(poll: poll)
       defer { loop.end() }
       let watch = TurnWatch()
       let (ran, ended) = (Count(), Count())

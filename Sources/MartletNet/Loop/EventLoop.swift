@@ -11,7 +11,7 @@ import Synchronization
 /// A loop lives until `shutdown`; dropping the last reference does not end it.
 package final class EventLoop: @unchecked Sendable {
   // Sendable: `submissions`, `identity` and `hasStopped` are made for all threads; everything else is touched in turns only,
-  // which the functions check, or by the loop's own thread while it waits.
+  // which the functions check, or is `poll`, which belongs to who waits for events meanwhile.
   package let name: String
   package let settings: LoopSettings
 
@@ -170,8 +170,8 @@ package final class EventLoop: @unchecked Sendable {
     return true
   }
 
-  /// Whether the loop's own thread stands aside, or will after its next turn. From any thread.
-  package var standsAside: Bool { isAside.load(ordering: .relaxed) }
+  /// Whether the loop's own thread stands aside, or will after its next turn: for tests. From any thread.
+  var standsAside: Bool { isAside.load(ordering: .relaxed) }
 
   /// Ends the wait of who waits in the loop's place: what it waits for has come. In turns only, as what it looks at changes in turns
   /// only; so it has not looked yet, or is told.
