@@ -99,6 +99,9 @@ package struct WorkerCore: Sendable {
 
   var outbox = Outbox()
   var pace = EndPace()
+  /// Whether the ends that the last flush has told have to leave at once; otherwise they may wait for a millisecond. Stored:
+  /// who calls a function of a core that lies in an object copies it.
+  package internal(set) var endsAreUrgent = true
 
   /// What the scheduler is told at the next flush.
   struct Outbox: Sendable {
@@ -158,14 +161,12 @@ package struct WorkerCore: Sendable {
     let inHand = queued.count + computing
     if !outbox.finished.isEmpty {
       pace.judge(inHand: inHand, threads: settings.threads, at: now)
+      endsAreUrgent = pace.isUrgent
       actions.append(.tellScheduler(.finished(outbox.finished)))
     }
     pace.note(inHand: inHand)
     outbox = Outbox()
   }
-
-  /// Whether the ends that the last flush has told have to leave at once; otherwise they may wait for a millisecond.
-  package var endsAreUrgent: Bool { pace.isUrgent }
 
   /// Tells the scheduler something at once, after all that was collected: it hears things in the order in which they
   /// happened. Without a session nothing is said; the next registration says how things are.

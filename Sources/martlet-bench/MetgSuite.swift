@@ -2,12 +2,8 @@ import MartletEngine
 import MartletGraph
 import MartletSystem
 
-/// The smallest task that still uses half of the machine: METG(50 %) of Task Bench (Slaughter et al., "Task Bench: A
-/// Parameterized Benchmark for Evaluating Parallel Runtime Performance", SC 2020).
-///
-/// A grid of `width` tasks a step. The kernel is a dependent chain of multiplications whose length is varied; efficiency is
-/// the time that a plain loop on one thread takes for all kernels, divided by the threads and by the time that the graph
-/// takes. Granularity is wall time × threads / tasks; METG is the granularity at which efficiency crosses 50 %.
+/// The smallest task that still uses half of the machine (`GranularitySweep`), on threads: a grid of `width` tasks a step. The
+/// kernel is a dependent chain of multiplications whose length is varied.
 enum MetgSuite: BenchSuite {
   static let name = "metg"
   static let summary = "smallest task granularity with 50 % efficiency, µs (trivial and stencil_1d, 2 and 32 wide)"
@@ -22,55 +18,21 @@ enum MetgSuite: BenchSuite {
         let name = isStencil ? "stencil_1d" : "trivial"
         if let only = options.only, only != "\(name)-\(width)" { continue }
         let grid = Grid(width: width, steps: tasks / width, isStencil: isStencil)
-        let points = try sweep(pool, grid, options)
-        let (median, best) = (metg(points.map(\.median)), metg(points.map(\.best)))
-        print(
-          "  \(name)" + padded("\(width) wide", 21 - name.count) + padded(median, 9, digits: 2) + " ("
-            + padded(best, 0, digits: 2) + ")")
+        let rounds = options.isToy ? 1 : options.rounds
+        let sweep = try GranularitySweep(
+          tasks: width * grid.steps, processors: options.threads, iterations: options.isToy ? 64 : 1024, rounds: rounds
+        ) { iterations in
+          grid.size.iterations = iterations
+          var value = 0
+          let wall = try Timings(rounds: rounds) { value = try pool.run(grid.graph, output: grid.sum) }
+          if value != (try SerialExecutor().run(grid.graph, output: grid.sum)) {
+            throw WrongResult(description: "a grid \(width) wide gave \(value)")
+          }
+          return wall
+        }
+        print("  \(name)" + padded("\(width) wide", 16 - name.count) + sweep.text)
       }
     }
-  }
-
-  /// A granularity in µs, and the efficiency at it.
-  private typealias Point = (granularity: Double, efficiency: Double)
-
-  /// Measures with shorter and shorter kernels, until efficiency is far below one half.
-  private static func sweep(
-    _ pool: ThreadPoolExecutor, _ grid: Grid, _ options: BenchOptions
-  ) throws -> [(median: Point, best: Point)] {
-    var points: [(median: Point, best: Point)] = []
-    var iterations = options.isToy ? 64.0 : 1024.0
-    let rounds = options.isToy ? 1 : options.rounds
-    let count = Double(grid.width * grid.steps)
-    let threads = Double(options.threads)
-    while iterations >= 1 {
-      let size = Int(iterations)
-      grid.size.iterations = size
-      var value = 0
-      let wall = try Timings(rounds: rounds) { value = try pool.run(grid.graph, output: grid.sum) }
-      let serial = Timings(rounds: rounds) {
-        var sum = 0
-        for task in 0..<(grid.width * grid.steps) { sum &+= kernel(task, size) }
-        _ = opaque(sum)
-      }
-      if value != (try SerialExecutor().run(grid.graph, output: grid.sum)) {
-        throw WrongResult(description: "a grid \(grid.width) wide gave \(value)")
-      }
-      let point = { (time: Double) -> Point in (time * threads / count / 1000, serial.best / (time * threads)) }
-      points.append((point(wall.median), point(wall.best)))
-      if point(wall.best).efficiency < 0.3 { break }
-      iterations /= 1.25
-    }
-    return points
-  }
-
-  /// The granularity at the last place where efficiency falls through one half, between two points by their line.
-  private static func metg(_ points: [Point]) -> Double {
-    guard let last = points.lastIndex(where: { $0.efficiency >= 0.5 }) else { return points[0].granularity }
-    guard last + 1 < points.count else { return points[last].granularity }
-    let (above, below) = (points[last], points[last + 1])
-    let share = (above.efficiency - 0.5) / (above.efficiency - below.efficiency)
-    return above.granularity + (below.granularity - above.granularity) * share
   }
 }
 

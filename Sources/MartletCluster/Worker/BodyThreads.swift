@@ -52,7 +52,7 @@ final class BodyThreads: @unchecked Sendable {
   /// wait longer than this, as far as one knows: what the loop and the scheduler do for a message costs as much as a short
   /// body.
   private static let untoldEnds = 32
-  private static let untoldNanoseconds: UInt64 = 100_000
+  private static let untoldNanoseconds: UInt64 = 400_000
   /// How long a thread looks for another run before it sleeps, while runs come fast: longer than it takes the scheduler to hear
   /// of one and to send the next.
   private static let spinNanoseconds: UInt64 = 200_000

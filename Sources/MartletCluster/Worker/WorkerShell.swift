@@ -183,14 +183,15 @@ final class WorkerShell: @unchecked Sendable {
     defer { isCarryingOut = false }
     while !actions.isEmpty, !isEnding {
       swap(&due, &actions)
-      for action in due { carryOut(action) }
-      due.removeAll(keepingCapacity: true)
+      // Moved out one by one, the first one last in the list: a copy of each would be counted and let go of.
+      due.reverse()
+      while let action = due.popLast() { carryOut(action) }
     }
     bodies.submit(&pendingRuns)
   }
 
-  private func carryOut(_ action: WorkerAction) {
-    switch action {
+  private func carryOut(_ action: consuming WorkerAction) {
+    switch consume action {
     case .tellScheduler(let message): tellScheduler(message)
     case .connectPeer(let peer): connect(peer)
     case .disconnectPeer(let peer): disconnect(peer)

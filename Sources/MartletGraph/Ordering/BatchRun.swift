@@ -78,6 +78,8 @@ struct BatchRun {
     for place in 0..<openCount {
       let task = Int(open[place])
       let row = shape.outputs(task)
+      // A link waits for the join that it leads to: its input is alive anyhow.
+      if row.count == 1, shape.inputs(task).count == 1 { continue }
       if !row.isEmpty {
         let dependent = Int(shape.dependents[row.lowerBound])
         if missing[dependent] == 0, !isShared(dependent) { continue }

@@ -45,7 +45,7 @@ struct GoalSearch {
   mutating func search(_ beginning: Beginning, below ceiling: Int, budget: inout Int) -> EagerRun? {
     let scratch = scratch
     let shape = scratch.shape
-    arrangeGoals(beginning)
+    scratch.arrangeGoals(beginning)
     var run = EagerRun(scratch)
     scratch.cursor.update(from: shape.starts, count: shape.count)
     scratch.stamp.update(repeating: 0, count: shape.count)
@@ -150,19 +150,6 @@ struct GoalSearch {
     pushEntry(GoalEntry(key: key, task: UInt32(truncatingIfNeeded: task), stamp: scratch.stamp[task]))
   }
 
-  private func arrangeGoals(_ beginning: Beginning) {
-    let (sinks, goals, count) = (scratch.sinks, scratch.goals, scratch.sinkCount)
-    goals.update(from: sinks, count: count)
-    var row = UnsafeMutableBufferPointer(start: goals, count: count)
-    let effort = scratch.effort
-    switch beginning {
-    case .asNumbered: break
-    case .leastEffort: row.sort { (effort[Int($0)], $0) < (effort[Int($1)], $1) }
-    case .mostEffort: row.sort { (effort[Int($1)], $0) < (effort[Int($0)], $1) }
-    case .random(let seed): goals.shuffle(count, seed)
-    }
-  }
-
   // MARK: A binary heap
 
   /// Takes the entries out that were renewed or are done, so that each task has one at most.
@@ -212,6 +199,21 @@ struct GoalSearch {
     }
     heap[place] = last
     return top
+  }
+}
+
+extension OrderScratch {
+  /// Puts the sinks, as goals, into an order.
+  func arrangeGoals(_ beginning: GoalSearch.Beginning) {
+    let (goals, count, effort) = (goals, sinkCount, effort)
+    goals.update(from: sinks, count: count)
+    var row = UnsafeMutableBufferPointer(start: goals, count: count)
+    switch beginning {
+    case .asNumbered: break
+    case .leastEffort: row.sort { (effort[Int($0)], $0) < (effort[Int($1)], $1) }
+    case .mostEffort: row.sort { (effort[Int($1)], $0) < (effort[Int($0)], $1) }
+    case .random(let seed): goals.shuffle(count, seed)
+    }
   }
 }
 

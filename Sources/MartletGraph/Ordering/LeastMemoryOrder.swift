@@ -20,10 +20,10 @@ struct LeastMemoryOrder {
   /// Above so many tasks only few candidates are tried: then a step takes longer, as memory has to be waited for.
   private static let large = 30_000
 
-  /// The steps that a graph is worth: as many as take 1 µs a task, and up to 24,000 more, by which small ones gain most. Where
+  /// The steps that a graph is worth: as many as take 1 µs a task, and up to 20,000 more, by which small ones gain most. Where
   /// a graph does not fit into the nearer caches a step takes longer. Measured on random layers, which take longest.
   private static func steps(_ count: Int) -> Int {
-    count > large ? 160 * count : (count > 3000 ? 180 : 240) * count + min(240 * count, 24_000)
+    count > large ? 160 * count : (count > 3000 ? 180 : 240) * count + min(200 * count, 20_000)
   }
 
   /// Looks for a better order than the depth-first one, which `order` holds.
@@ -73,7 +73,8 @@ struct LeastMemoryOrder {
     }
     hoist()
     if bound.isForest || isOptimal { return }
-    if searchUnlinked() { return }
+    followCriticalPaths()
+    if isOptimal || searchUnlinked() { return }
     let sets = TaskSets(scratch, budget: &budget)
     let weights = scratch.stamp
     if let sets { sets.count(into: weights) } else { weights.update(from: scratch.effort, count: count) }
@@ -95,6 +96,7 @@ struct LeastMemoryOrder {
     budget += min(60 * count, 6000)
     probeBatches()
     if isOptimal { return }
+    if triesBatches { budget += min(150 * count, 15_000) }
     restart(sets)
     climb()
     putOff()
@@ -124,6 +126,20 @@ struct LeastMemoryOrder {
     return true
   }
 
+  /// Orders along critical paths, with ties told apart in some ways. Not where links are left out: they are the side paths.
+  private mutating func followCriticalPaths() {
+    guard isNear, scratch.shape.links == nil, CriticalPathRun.fits(scratch.shape) else { return }
+    var seed: UInt64 = 0
+    while seed < 4, !isOptimal {
+      if seed == 0 { scratch.arrangeGoals(.mostEffort) } else { gatherSinks(seed) }
+      CriticalPathRun.apply(scratch, scratch.goals, seed: seed, to: scratch.base)
+      LateRun.apply(scratch, to: scratch.base)
+      budget -= 8 * scratch.shape.count
+      hoist(below: peak)
+      seed += 1
+    }
+  }
+
   /// Whether at least every fourth task is made of something for one dependent at most. Batches are about such tasks; where
   /// almost all results are shared they change nothing.
   private var isMostlyPrivate: Bool {
@@ -133,21 +149,37 @@ struct LeastMemoryOrder {
     return 4 * count >= shape.count
   }
 
-  /// Tries two sizes of batches. When one is better than what is there, others will be tried.
+  /// Whether the graph fits into the nearer caches, where a step is short.
+  private var isNear: Bool { scratch.shape.count <= 3000 }
+
+  /// Tries batches: of one result, through the inputs that take the most work first, which makes each join as soon as it can be
+  /// had; and of two other sizes. When one is nearly as good as what is there, others will be tried.
   private mutating func probeBatches() {
-    let ceiling = peak
+    var ceiling = peak
+    if isNear {
+      ceiling += 1 + peak / 8
+      scratch.sortRows(scratch.shape.dependencies, by: scratch.effort, into: scratch.heavy)
+      depthFirst(scratch.sinks, by: scratch.heavy, seed: nil)
+      budget -= 10 * scratch.shape.count
+      if tryBatches(1, below: ceiling) { triesBatches = true }
+    }
     for size in [4, 8] where size < scratch.shape.count {
       depthFirst(scratch.sinks, by: scratch.sorted, seed: nil)
       if tryBatches(size, below: ceiling) { triesBatches = true }
     }
   }
 
-  /// The base order in batches.
+  /// The base order in batches; of a small graph, with its tasks put off as well.
   ///
   /// - Returns: Whether its peak is below `ceiling`.
   private mutating func tryBatches(_ size: Int, below ceiling: Int) -> Bool {
+    let count = scratch.shape.count
     BatchRun.apply(scratch, to: scratch.base, size: size)
-    budget -= 24 * scratch.shape.count + surcharge
+    budget -= (isNear ? 12 : 24) * count + surcharge
+    if isNear {
+      LateRun.apply(scratch, to: scratch.base)
+      budget -= 8 * count
+    }
     return hoist(below: ceiling)
   }
 
@@ -200,7 +232,8 @@ struct LeastMemoryOrder {
       switch turn {
       case 1: tryDepthFirst(canSortSinks ? sets : nil, seed)
       case 3:
-        depthFirst(gatheredSinks(seed), by: scratch.sorted, seed: seed)
+        gatherSinks(seed)
+        depthFirst(scratch.goals, by: scratch.sorted, seed: seed)
         budget -= 6 * scratch.shape.count
         hoist(below: peak)
       default: goals(.random(seed), .random(seed), isSteady: turn == 0, below: peak)
@@ -209,11 +242,22 @@ struct LeastMemoryOrder {
     }
   }
 
-  /// Depth-first in some rotation, in batches of some size.
+  /// Depth-first with some rows rotated and sinks at random, in batches of some size.
   private mutating func tryRandomBatches(_ seed: UInt64) {
+    let draw = mixed(seed) &>> 32
+    scratch.goals.update(from: scratch.sinks, count: scratch.sinkCount)
+    if seed % 16 != 0 { scratch.goals.shuffle(scratch.sinkCount, seed) }
+    // At times the parts in the order of their numbers: as people write them, groups of all trees begin together.
+    let turn = seed / 2 % 3
+    switch turn {
+    case 0: depthFirst(scratch.goals, by: scratch.shape.dependencies, seed: seed, rotatesAll: false)
+    case 1: depthFirst(scratch.sinks, by: scratch.sorted, seed: seed % 16 == 0 ? nil : seed)
+    default: depthFirst(scratch.goals, by: scratch.heavy, seed: seed, rotatesAll: false)
+    }
+    budget -= 6 * scratch.shape.count
+    // Half of them join as soon as they can.
     let most = UInt64(max(2, min(24, scratch.shape.count / 5)))
-    depthFirst(scratch.sinks, by: scratch.sorted, seed: seed % 16 == 0 ? nil : seed)
-    _ = tryBatches(2 + Int((mixed(seed) &>> 32) % most), below: peak)
+    _ = tryBatches(seed % 4 < 2 ? 1 : 2 + Int(draw % most), below: peak)
   }
 
   /// Depth-first from the sinks at random; with sets, each followed by the one that has most in common with what has run.
@@ -274,9 +318,9 @@ struct LeastMemoryOrder {
     if let run = search.search(beginning, below: ceiling, budget: &budget) { keep(run) }
   }
 
-  /// The sinks in an order that brings those together which share a leaf: by the least number, drawn at random, of the leaves
-  /// that they are made of (min-wise hashing, Broder 1997).
-  private func gatheredSinks(_ seed: UInt64) -> UnsafeMutablePointer<UInt32> {
+  /// Puts the sinks, as goals, into an order that brings those together which share a leaf: by the least number, drawn at random,
+  /// of the leaves that they are made of (min-wise hashing, Broder 1997).
+  private func gatherSinks(_ seed: UInt64) {
     let (shape, least) = (scratch.shape, scratch.stamp)
     for task in 0..<shape.count {
       let row = shape.inputs(task)
@@ -287,12 +331,13 @@ struct LeastMemoryOrder {
     scratch.goals.update(from: scratch.sinks, count: scratch.sinkCount)
     var row = UnsafeMutableBufferPointer(start: scratch.goals, count: scratch.sinkCount)
     row.sort { (least[Int($0)], $0) < (least[Int($1)], $1) }
-    return scratch.goals
   }
 
-  /// Depth-first from each sink, the inputs with the greatest need first; with a seed, a random rotation of each row.
+  /// Depth-first from each sink, the inputs with the greatest need first; with a seed, a random rotation of each row, or of
+  /// every fourth one.
   private func depthFirst(
-    _ sinks: UnsafeMutablePointer<UInt32>, by rows: UnsafeMutablePointer<UInt32>, seed: UInt64?
+    _ sinks: UnsafeMutablePointer<UInt32>, by rows: UnsafePointer<UInt32>, seed: UInt64?,
+    rotatesAll: Bool = true
   ) {
     let shape = scratch.shape
     let (cursor, stack, base, isDone) = (scratch.cursor, scratch.stack, scratch.base, scratch.isDone)
@@ -314,7 +359,10 @@ struct LeastMemoryOrder {
         var turn: UInt32 = 0
         if let seed, width > 1 {
           // A number below the width: the upper half of a product.
-          turn = UInt32(truncatingIfNeeded: ((mixed(seed &* 31 ^ UInt64(task)) &>> 32) &* UInt64(width)) &>> 32)
+          let draw = mixed(seed &* 31 ^ UInt64(task))
+          if rotatesAll || draw % 4 == 0 {
+            turn = UInt32(truncatingIfNeeded: ((draw &>> 32) &* UInt64(width)) &>> 32)
+          }
         }
         var child = UInt32.max
         while next < width {

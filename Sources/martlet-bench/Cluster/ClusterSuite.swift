@@ -98,41 +98,26 @@ enum ClusterSuite: BenchSuite {
     }
   }
 
-  /// METG(50 %) as in the suite `metg`, of a stencil 8 wide.
+  /// METG(50 %) of stencils (`GranularitySweep`).
   private static func granularity(_ client: Client, _ options: BenchOptions, _ rounds: Int) throws {
     guard isWanted("metg", options) else { return }
-    let (width, steps) = (8, options.isToy ? 5 : 100)
-    var iterations = options.isToy ? 200 : 400_000
-    var last: (granularity: Double, efficiency: Double)?
-    var found: Double?
+    let steps = options.isToy ? 5 : 100
     var round = 1000
-    while iterations >= 10, found == nil {
-      var shapes = (0...rounds).map { _ in
-        round += 1
-        return ClusterShape.stencil(width: width, steps: steps, iterations: iterations, round: round)
+    for width in [8, 32] {
+      let sweep = try GranularitySweep(
+        tasks: width * steps, processors: 2, iterations: options.isToy ? 200 : 100_000, rounds: rounds
+      ) { iterations in
+        var shapes = (0...rounds).map { _ in
+          round += 1
+          return ClusterShape.stencil(width: width, steps: steps, iterations: iterations, round: round)
+        }
+        return try Timings(rounds: rounds) {
+          let shape = shapes.removeLast()
+          _ = try client.run(shape.graph, outputs: shape.outputs)
+        }
       }
-      let wall = try Timings(rounds: rounds) {
-        let shape = shapes.removeLast()
-        _ = try client.run(shape.graph, outputs: shape.outputs)
-      }
-      let serial = Timings(rounds: rounds) {
-        var sum = 0
-        for task in 0..<(width * steps) { sum &+= kernel(task, iterations) }
-        _ = opaque(sum)
-      }
-      let granularity = wall.median * 2 / Double(width * steps) / 1000
-      let efficiency = serial.median / (wall.median * 2)
-      if efficiency < 0.5 {
-        // Between this point and the one before, by their line.
-        let share = last.map { ($0.efficiency - 0.5) / ($0.efficiency - efficiency) } ?? 1
-        found = last.map { $0.granularity + (granularity - $0.granularity) * share } ?? granularity
-      }
-      last = (granularity, efficiency)
-      iterations = iterations * 4 / 5
+      print("  metg          \(padded("\(width * steps)", 8)) tasks   stencil \(width) wide" + sweep.text + " µs")
     }
-    let text =
-      found.map { padded($0, 7, digits: 1) + " µs" } ?? "below \(padded(last?.granularity ?? 0, 0, digits: 1)) µs"
-    print("  \(leading("metg", 14))\(padded("\(width * steps)", 8)) tasks   stencil \(width) wide " + text)
   }
 
   // MARK: A large result from worker to worker

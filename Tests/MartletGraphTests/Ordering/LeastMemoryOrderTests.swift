@@ -95,6 +95,12 @@ import Testing
     }
   }
 
+  @Test func `joins that can be had early are made early where that keeps less alive`() {
+    for (place, known) in JoinedEarly.all.enumerated() {
+      #expect(known.shape.graph().liveResults().peak <= known.dask, "graph \(place)")
+    }
+  }
+
   /// Above the size from which few candidates are tried.
   @Test(arguments: [false, true])
   func `many parts that are reduced several times are not all alive at once`(isMapped: Bool) {

@@ -1,0 +1,49 @@
+import TestSupport
+import Testing
+
+@testable import MartletGraph
+
+@Suite struct CriticalPathRunTests {
+  /// The order from the sinks in their order.
+  private func order(of graph: TaskGraph, seed: UInt64) -> [Int] {
+    let scratch = OrderScratch(graph.shape)
+    scratch.arrangeGoals(.asNumbered)
+    CriticalPathRun.apply(scratch, scratch.goals, seed: seed, to: scratch.base)
+    return (0..<graph.count).map { Int(scratch.base[$0]) }
+  }
+
+  @Test func `every task runs once, after what it needs, whatever tells ties apart`() {
+    for seed in sampled(0..<400 as Range<UInt64>) {
+      var random = SeededGenerator(seed: seed)
+      let shape = ShapedGraph.random(&random, limit: 80)
+      let graph = shape.graph(.depthFirst)
+      guard CriticalPathRun.fits(graph.shape) else { continue }
+      for ties in 0..<3 as Range<UInt64> {
+        var rank = [Int](repeating: -1, count: graph.count)
+        for (place, task) in order(of: graph, seed: ties).enumerated() { rank[task] = place }
+        #expect(!rank.contains(-1), "seed \(seed), ties \(ties)")
+        for (task, inputs) in shape.dependencies.enumerated() {
+          for input in inputs { #expect(rank[input] < rank[task], "seed \(seed), ties \(ties)") }
+        }
+      }
+    }
+  }
+
+  /// Two sums of the same parts, four at a time and all at once. The second one has more inputs than are sorted by hand.
+  @Test func `side paths wait for the join that they lead to`() {
+    var shape = ShapedGraph()
+    let parts = shape.tasks(40)
+    let steps = parts.map { shape.task([$0]) }
+    let joins = (0..<10).map { group in shape.task(Array(steps[(4 * group)..<(4 * group + 4)])) }
+    _ = shape.task(joins)
+    let others = parts.map { shape.task([$0]) }
+    _ = shape.task(others)
+    let graph = shape.graph(.depthFirst)
+    var rank = [Int](repeating: 0, count: graph.count)
+    for (place, task) in order(of: graph, seed: 0).enumerated() { rank[task] = place }
+    let last = parts.map { rank[$0] }.max() ?? 0
+    #expect(others.allSatisfy { rank[$0] > last })
+    #expect(joins.count { rank[$0] < last } == 9)
+    #expect(shape.peak((0..<graph.count).sorted { rank[$0] < rank[$1] }) <= 40 + 9 + 4)
+  }
+}
