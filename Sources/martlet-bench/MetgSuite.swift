@@ -30,7 +30,7 @@ enum MetgSuite: BenchSuite {
           }
           return wall
         }
-        print("  \(name)" + padded("\(width) wide", 16 - name.count) + sweep.text)
+        print("  \(name)" + padded("\(width) wide", 19 - name.count) + sweep.text)
       }
     }
   }
