@@ -98,10 +98,8 @@ package struct WorkerCore: Sendable {
   var wasDenied = false
 
   var outbox = Outbox()
-  var pace = EndPace()
-  /// Whether the ends that the last flush has told have to leave at once; otherwise they may wait for a millisecond. Stored:
-  /// who calls a function of a core that lies in an object copies it.
-  package internal(set) var endsAreUrgent = true
+  /// Says whether the ends that the last flush has told have to leave at once; otherwise they may wait for a millisecond.
+  package internal(set) var pace = EndPace()
 
   /// What the scheduler is told at the next flush.
   struct Outbox: Sendable {
@@ -161,7 +159,6 @@ package struct WorkerCore: Sendable {
     let inHand = queued.count + computing
     if !outbox.finished.isEmpty {
       pace.judge(inHand: inHand, threads: settings.threads, at: now)
-      endsAreUrgent = pace.isUrgent
       actions.append(.tellScheduler(.finished(outbox.finished)))
     }
     pace.note(inHand: inHand)

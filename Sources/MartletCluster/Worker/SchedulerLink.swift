@@ -186,7 +186,7 @@ extension WorkerShell {
   }
 
   func tellScheduler(_ message: WorkerToScheduler) {
-    if case .finished = message { link?.tell(message, isUrgent: core.endsAreUrgent) } else { link?.tell(message) }
+    if case .finished = message { link?.tell(message, isUrgent: core.pace.isUrgent) } else { link?.tell(message) }
   }
 
   func hear(_ message: SchedulerToWorker) {

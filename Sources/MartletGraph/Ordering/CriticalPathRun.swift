@@ -75,8 +75,7 @@ struct CriticalPathRun {
   /// Which of its dependents hears first that a task has run.
   @inline(__always)
   private func turn(of task: Int, _ count: Int) -> Int {
-    if seed == 0 || count < 2 { return 0 }
-    return Int(truncatingIfNeeded: ((mixed(seed &* 31 ^ UInt64(task)) &>> 32) &* UInt64(count)) &>> 32)
+    seed == 0 || count < 2 ? 0 : drawn(seed &* 31 ^ UInt64(task), below: count)
   }
 
   private mutating func push(_ task: Int) {

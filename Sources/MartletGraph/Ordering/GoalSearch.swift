@@ -230,11 +230,17 @@ extension UnsafeMutablePointer<UInt32> {
   func shuffle(_ count: Int, _ seed: UInt64) {
     var place = count &- 1
     while place > 0 {
-      let other = Int(truncatingIfNeeded: ((mixed(seed ^ UInt64(place)) &>> 32) &* UInt64(place &+ 1)) &>> 32)
+      let other = drawn(seed ^ UInt64(place), below: place &+ 1)
       (self[place], self[other]) = (self[other], self[place])
       place &-= 1
     }
   }
+}
+
+/// A number below `count` that a seed gives: the upper half of a product.
+@inline(__always)
+func drawn(_ seed: UInt64, below count: Int) -> Int {
+  Int(truncatingIfNeeded: ((mixed(seed) &>> 32) &* UInt64(count)) &>> 32)
 }
 
 /// Spreads a number over all bits: Stafford's mix 13.

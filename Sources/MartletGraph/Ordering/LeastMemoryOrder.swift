@@ -358,11 +358,8 @@ struct LeastMemoryOrder {
         var next = cursor[task]
         var turn: UInt32 = 0
         if let seed, width > 1 {
-          // A number below the width: the upper half of a product.
-          let draw = mixed(seed &* 31 ^ UInt64(task))
-          if rotatesAll || draw % 4 == 0 {
-            turn = UInt32(truncatingIfNeeded: ((draw &>> 32) &* UInt64(width)) &>> 32)
-          }
+          let own = seed &* 31 ^ UInt64(task)
+          if rotatesAll || mixed(own) % 4 == 0 { turn = UInt32(truncatingIfNeeded: drawn(own, below: Int(width))) }
         }
         var child = UInt32.max
         while next < width {

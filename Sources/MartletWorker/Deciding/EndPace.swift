@@ -6,13 +6,14 @@ import MartletProtocol
 /// for the next message that has to leave, or a millisecond: nothing is idle because of it here, and what becomes ready elsewhere
 /// becomes so that much later. The scheduler hears at once when half of what was in hand is done, so that it can give more, and
 /// once in half a millisecond, so that tasks of that length and more are told one by one.
-struct EndPace: Sendable {
+package struct EndPace: Sendable {
   private static let patience: Int64 = 500_000
   /// The most that was in hand since the scheduler was last told at once.
   private var most = 0
   private var lastTold = Timestamp(nanoseconds: 0)
-  /// Whether the ends that were last judged have to be told at once.
-  private(set) var isUrgent = true
+  /// Whether the ends that were last judged have to be told at once. Stored: the shell asks it of a core that lies in an object, and
+  /// a function of such a core would be given a copy of it.
+  package private(set) var isUrgent = true
 
   /// Tasks have ended; so many are left, on so many threads.
   mutating func judge(inHand: Int, threads: Int, at now: Timestamp) {
