@@ -1,11 +1,16 @@
 /// Writes values as bytes, one after the other, little endian.
 public struct ByteWriter: Sendable {
-  @usableFromInline var storage: [UInt8] = []
+  /// What was written, and behind it room that is filled with anything: a word is one store, where appending to an array takes a
+  /// hundred instructions.
+  @usableFromInline var room: [UInt8] = []
+  /// Where the room begins.
+  @usableFromInline var end = 0
+  private static let leastRoom = 32
   /// How many values are being written that the next one is inside of.
   @usableFromInline var depth = 0
   /// Why something could not be written; the bytes mean nothing then. The first reason stays.
   public private(set) var failure: ByteError?
-  /// Long arrays that belong between the bytes of `storage`, each before the byte at its place.
+  /// Long arrays that belong between the bytes before `end`, each before the byte at its place.
   @usableFromInline var segments: [Segment] = []
   /// Arrays of at least so many bytes are not copied.
   private let leastSegmentBytes: Int
@@ -21,7 +26,7 @@ public struct ByteWriter: Sendable {
   /// A writer with room for `capacity` bytes before it has to grow.
   public init(capacity: Int = 0) {
     leastSegmentBytes = .max
-    storage.reserveCapacity(capacity)
+    if capacity > 0 { room = [UInt8](repeating: 0, count: capacity) }
   }
 
   /// A writer that shares the memory of long arrays instead of copying it: for `WrittenBytes`.
@@ -36,25 +41,71 @@ public struct ByteWriter: Sendable {
   /// A writer of bytes that `other` will append.
   init(of other: ByteWriter) { leastSegmentBytes = other.leastSegmentBytes }
 
-  /// What was written.
-  @inlinable public var bytes: [UInt8] { segments.isEmpty ? storage : joined }
-
-  /// The bytes with the arrays in their places: a copy.
-  @usableFromInline var joined: [UInt8] {
+  /// What was written: a copy.
+  public var bytes: [UInt8] {
     var all: [UInt8] = []
     all.reserveCapacity(byteCount)
     var start = 0
     for segment in segments {
-      all.append(contentsOf: storage[start..<segment.place])
+      all.append(contentsOf: room[start..<segment.place])
       all.append(contentsOf: segment.memory.bytes)
       start = segment.place
     }
-    all.append(contentsOf: storage[start...])
+    all.append(contentsOf: room[start..<end])
     return all
   }
 
+  /// What was written, without a copy unless there are segments. Nothing is written here afterwards.
+  package mutating func takeBytes() -> [UInt8] {
+    if !segments.isEmpty { return bytes }
+    return takeUnshared()
+  }
+
+  /// The bytes but for the segments.
+  mutating func takeUnshared() -> [UInt8] {
+    defer { end = 0 }
+    // A few bytes are copied: their room is larger than they are, and they may be kept for long.
+    if end <= 1024 { return withBytes { [UInt8]($0) } }
+    var taken: [UInt8] = []
+    swap(&taken, &room)
+    taken.removeLast(taken.count - end)
+    return taken
+  }
+
   /// How many bytes were written.
-  var byteCount: Int { segments.reduce(storage.count) { $0 + $1.memory.bytes.count } }
+  @inlinable package var byteCount: Int { segments.isEmpty ? end : end + segmentBytes }
+
+  @usableFromInline var segmentBytes: Int { segments.reduce(0) { $0 + $1.memory.bytes.count } }
+
+  /// Shows what was written, by a writer that shares no memory.
+  @inlinable package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    room.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<end])) }
+  }
+
+  /// Forgets what was written behind the first `count` bytes, by a writer that shares no memory; the room stays.
+  @inlinable package mutating func cut(to count: Int) { end = min(end, max(0, count)) }
+
+  /// Takes the next `count` bytes of the room.
+  /// - Returns: Where they begin.
+  @inlinable @inline(__always)
+  mutating func take(_ count: Int) -> Int {
+    if count > room.count &- end { makeRoom(count) }
+    let place = end
+    end = place &+ count
+    return place
+  }
+
+  @usableFromInline @inline(never)
+  mutating func makeRoom(_ count: Int) {
+    let size = room.count + max(ByteWriter.leastRoom, room.count, count)
+    room = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      let raw = UnsafeMutableRawBufferPointer(buffer)
+      withBytes { raw.copyMemory(from: $0) }
+      // What is not written is not shown, but the memory of an array is never left as it was.
+      UnsafeMutableRawBufferPointer(rebasing: raw[end...]).initializeMemory(as: UInt8.self, repeating: 0)
+      filled = size
+    }
+  }
 
   /// Notes that a value has no bytes: for a `write(to:)` that cannot go on, which does not throw.
   public mutating func fail(_ message: String) {
@@ -62,11 +113,15 @@ public struct ByteWriter: Sendable {
   }
 
   /// Writes one byte.
-  @inlinable public mutating func write(byte: UInt8) { storage.append(byte) }
+  @inlinable public mutating func write(byte: UInt8) {
+    let place = take(1)
+    room[place] = byte
+  }
 
   /// Writes an integer with all its bytes.
   @inlinable public mutating func write<Word: FixedWidthInteger>(_ word: Word) {
-    withUnsafeBytes(of: word.littleEndian) { storage.append(contentsOf: $0) }
+    let place = take(MemoryLayout<Word>.size)
+    room.withUnsafeMutableBytes { $0.storeBytes(of: word.littleEndian, toByteOffset: place, as: Word.self) }
   }
 
   /// Writes the bit pattern of a number, eight bytes.
@@ -76,25 +131,28 @@ public struct ByteWriter: Sendable {
   @inlinable public mutating func write(varint word: UInt64) {
     var rest = word
     while rest >= 0x80 {
-      storage.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      write(byte: UInt8(truncatingIfNeeded: rest) | 0x80)
       rest &>>= 7
     }
-    storage.append(UInt8(truncatingIfNeeded: rest))
+    write(byte: UInt8(truncatingIfNeeded: rest))
   }
 
   /// What a varint takes.
   static func bytes(ofVarint word: UInt64) -> Int { max(1, (70 - word.leadingZeroBitCount) / 7) }
 
   /// Writes bytes without their count.
-  @inlinable public mutating func write(raw: UnsafeRawBufferPointer) { storage.append(contentsOf: raw) }
+  @inlinable public mutating func write(raw: UnsafeRawBufferPointer) {
+    let place = take(raw.count)
+    room.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[place...]).copyMemory(from: raw) }
+  }
 
   /// Writes the memory of numbers without their count; long ones are shared where this writer does that.
   mutating func write<Element: BulkNumber>(bulk numbers: [Element]) {
     let byteCount = numbers.count * MemoryLayout<Element>.stride
     if byteCount >= leastSegmentBytes, segments.count < ByteSegment.most {
-      segments.append(Segment(place: storage.count, kind: Element.bulkKind, memory: ArrayMemoryOf(numbers)))
+      segments.append(Segment(place: end, kind: Element.bulkKind, memory: ArrayMemoryOf(numbers)))
     } else {
-      numbers.withUnsafeBytes { storage.append(contentsOf: $0) }
+      numbers.withUnsafeBytes { write(raw: $0) }
     }
   }
 
@@ -122,7 +180,7 @@ public struct ByteWriter: Sendable {
 
   private var startMark: Mark { Mark(place: 0, segments: 0) }
   /// Behind what was written so far.
-  var endMark: Mark { Mark(place: storage.count, segments: segments.count) }
+  var endMark: Mark { Mark(place: end, segments: segments.count) }
 
   /// The parts of what was written between places in their order, from the beginning to the end.
   func parts(at marks: [Mark]) -> [Range<Mark>] {
@@ -137,8 +195,10 @@ public struct ByteWriter: Sendable {
 
   /// Writes a part of what `other` has written.
   mutating func append(_ other: ByteWriter, _ part: Range<Mark>) {
-    let shift = storage.count - part.lowerBound.place
-    storage.append(contentsOf: other.storage[part.lowerBound.place..<part.upperBound.place])
+    let shift = end - part.lowerBound.place
+    other.withBytes {
+      write(raw: UnsafeRawBufferPointer(rebasing: $0[part.lowerBound.place..<part.upperBound.place]))
+    }
     for segment in other.segments[part.lowerBound.segments..<part.upperBound.segments] {
       var segment = segment
       segment.place += shift

@@ -13,6 +13,16 @@ package struct TaskHandle: Hashable, Sendable, BitwiseCopyable, CustomStringConv
     self.generation = generation
   }
 
+  /// A multiplication: tables by handles are looked into several times for each task, and a handle comes from the scheduler, never
+  /// from somebody who would choose handles that meet in one place.
+  package func _rawHashValue(seed: Int) -> Int {
+    let word = (UInt64(generation) << 32 | UInt64(slot)) ^ UInt64(bitPattern: Int64(seed))
+    let mixed = word &* 0x9e37_79b9_7f4a_7c15
+    return Int(truncatingIfNeeded: mixed ^ mixed &>> 32)
+  }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(UInt64(generation) << 32 | UInt64(slot)) }
+
   /// `#slot.generation`.
   package var description: String { "#\(slot).\(generation)" }
 }

@@ -93,6 +93,9 @@ package struct SchedulerSettings: Sendable {
 /// A value without any I/O: events go in, actions come out, time is part of the events. The same events give the same
 /// actions in every process. After a batch of events the shell calls `flush`, which hands out the collected assignments:
 /// one message a worker.
+///
+/// Functions that are called for every task are `mutating` even where they only look: before a mutating function calls one that
+/// is not, the compiler copies the whole core to the stack, 1.5 KB.
 package struct SchedulerCore: ~Copyable, Sendable {
   package let settings: SchedulerSettings
   package internal(set) var now = Timestamp(nanoseconds: 0)

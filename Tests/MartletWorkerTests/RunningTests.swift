@@ -43,8 +43,7 @@ import Testing
   @Test func `short bodies are begun ahead of a free thread, but for those whose time runs`() {
     var fixture = WorkerFixture()
     fixture.core.ahead = 2
-    var limited = task(3)
-    limited.timeoutNanoseconds = 1_000_000
+    let limited = task(3, timeout: 1_000_000)
     let started = fixture.hear(.compute([task(1), task(2), limited, task(4)]))
     #expect(started == [.run(execution(0), task(1), inputs: []), .run(execution(1), task(2), inputs: [])])
     _ = fixture.handle(end(0))
@@ -210,10 +209,10 @@ import Testing
   @Test func `a task whose handle or input has two keys fails, and others do not`() {
     var fixture = WorkerFixture()
     fixture.hold(1, bytes: 10)
-    var wrong = task(1, run: 2)
-    wrong.digest = digest(50)
-    var crooked = task(4, inputs: [input(6, from: [1]), input(1)])
-    crooked.inputs[1].digest = digest(51)
+    let wrong = task(1, key: 50, run: 2)
+    var crookedInput = input(1)
+    crookedInput.digest = digest(51)
+    let crooked = task(4, inputs: [input(6, from: [1]), crookedInput])
     let actions = fixture.hear(.compute([wrong, crooked, task(5)]))
     let failed = actions.compactMap { action -> TaskHandle? in
       if case .tellScheduler(.failed(let task, _, let record)) = action, record.kind == .undecodable {

@@ -75,13 +75,13 @@ func input(_ number: UInt32, bytes: Int64 = 100, from holders: [UInt32] = [], in
     type: inline == nil ? "" : "T")
 }
 
-/// A task whose priority is its number unless said otherwise.
+/// A task whose priority and key are its number unless said otherwise.
 func task(
-  _ number: UInt32, run: UInt32 = 1, priority: UInt64? = nil, isBlocking: Bool = false, timeout: Int64 = 0,
-  inputs: [InputRef] = []
+  _ number: UInt32, key: UInt32? = nil, run: UInt32 = 1, priority: UInt64? = nil, isBlocking: Bool = false,
+  timeout: Int64 = 0, inputs: [InputRef] = []
 ) -> ComputeTask {
   ComputeTask(
-    task: handle(number), run: RunID(rawValue: run), digest: digest(number), label: "t\(number)",
+    task: handle(number), run: RunID(rawValue: run), digest: digest(key ?? number), label: "t\(number)",
     priority: priority ?? UInt64(number), work: .alias, timeoutNanoseconds: timeout, isBlocking: isBlocking,
     inputs: inputs)
 }

@@ -25,7 +25,7 @@ enum CacheFile {
       var writer = ByteWriter(capacity: 16)
       writer.write(priority)
       writer.write(time)
-      return writer.bytes
+      return writer.takeBytes()
     }
   }
 

@@ -168,7 +168,7 @@ final class CodedLevel: Encoder {
     writer.write(varint: UInt64(level.names.names.count))
     for name in level.names.names { writer.write(name) }
     body.bytes.withUnsafeBytes { writer.write(raw: $0) }
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// A level of its own at the next place.

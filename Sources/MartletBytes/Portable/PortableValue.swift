@@ -29,7 +29,7 @@ extension PortableValue {
     var writer = ByteWriter()
     write(to: &writer)
     if let failure = writer.failure { fatalError("a \(Self.self) cannot be written: \(failure.message)") }
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// The value as bytes of its own.
@@ -39,7 +39,7 @@ extension PortableValue {
     var writer = ByteWriter()
     write(to: &writer)
     if let failure = writer.failure { throw failure }
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// The value that all of `bytes` stand for.

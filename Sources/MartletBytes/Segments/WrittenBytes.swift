@@ -9,12 +9,12 @@ package final class WrittenBytes: Sendable {
   /// The bytes of all of `writer`.
   package init(_ writer: consuming ByteWriter) {
     guard writer.segments.count <= ByteSegment.most else {
-      rest = writer.bytes
+      rest = writer.takeBytes()
       memory = []
       segments = ByteSegments(byteCount: rest.count)
       return
     }
-    rest = writer.storage
+    rest = writer.takeUnshared()
     memory = writer.segments.map(\.memory)
     var list: [ByteSegment] = []
     list.reserveCapacity(memory.count)

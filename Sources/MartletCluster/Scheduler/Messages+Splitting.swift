@@ -37,13 +37,14 @@ extension SchedulerToWorker {
 
   /// A single task without those small inputs that the worker can get from other workers; nil when there are none.
   var withoutHeldInlines: SchedulerToWorker? {
-    guard case .compute(let tasks) = self, tasks.count == 1, var task = tasks.first else { return nil }
+    guard case .compute(let tasks) = self, tasks.count == 1, let task = tasks.first else { return nil }
+    var inputs = task.inputs
     var changed = false
-    for place in task.inputs.indices where task.inputs[place].inline != nil && !task.inputs[place].holders.isEmpty {
-      task.inputs[place].inline = nil
+    for place in inputs.indices where inputs[place].inline != nil && !inputs[place].holders.isEmpty {
+      inputs[place].inline = nil
       changed = true
     }
-    return changed ? .compute([task]) : nil
+    return changed ? .compute([task.with(inputs: inputs)]) : nil
   }
 }
 

@@ -120,21 +120,19 @@ package final class Session: @unchecked Sendable {
   /// - Throws: When no frame can hold the message alone; nothing was said then.
   package func send<Message: PortableValue>(_ message: Message, isUrgent: Bool = true) throws(MessageTooLarge) {
     guard phase == .open else { return }
-    let before = writer.bytes.count
+    let before = writer.byteCount
     message.write(to: &writer)
-    let after = writer.bytes.count
-    if after > settings.headLimit {
-      let alone = [UInt8](writer.bytes[before...])
-      let others = [UInt8](writer.bytes[..<before])
-      writer = ByteWriter()
-      sendFrame(others)
+    if writer.byteCount > settings.headLimit {
+      let alone = writer.withBytes { [UInt8]($0[before...]) }
+      writer.cut(to: before)
+      sendFrame()
       if alone.count > settings.headLimit {
         throw MessageTooLarge(byteCount: alone.count, limit: settings.headLimit)
       }
       alone.withUnsafeBytes { writer.write(raw: $0) }
     }
     sentMessages += 1
-    if writer.bytes.count >= Session.frameBytes {
+    if writer.byteCount >= Session.frameBytes {
       flush()
     } else if isUrgent {
       turnEnd?.request()
@@ -213,18 +211,20 @@ package final class Session: @unchecked Sendable {
 
   /// Hands what was said so far to the connection, which happens at the end of the turn anyway.
   package func flush() {
-    if phase != .open || writer.bytes.isEmpty { return }
+    if phase != .open || writer.byteCount == 0 { return }
     laterTimer?.disarm()
-    let bytes = writer.bytes
-    writer = ByteWriter()
-    sendFrame(bytes)
+    sendFrame()
   }
 
-  private func sendFrame(_ head: [UInt8]) {
-    guard !head.isEmpty, let connection else { return }
-    let prefix = Frame.prefix(.messages, headBytes: head.count, bodyBytes: 0)
-    if connection.send(prefix), connection.send(head) { return }
-    outputTooLong()
+  private func sendFrame() {
+    let count = writer.byteCount
+    guard count > 0, let connection else { return }
+    let prefix = Frame.prefix(.messages, headBytes: count, bodyBytes: 0)
+    // The connection only notes it: nothing is said meanwhile.
+    let isQueued = connection.send(prefix) && writer.withBytes { connection.send($0) }
+    // The room is used again, unless a long message has made it large.
+    if count > 2 * Session.frameBytes { writer = ByteWriter() } else { writer.cut(to: 0) }
+    if !isQueued { outputTooLong() }
   }
 
   private func outputTooLong() {

@@ -89,7 +89,7 @@ package struct GraphShipment {
       switch graph.kind(of: id) {
       case .closure, .asynchronous: throw .closure(id, of: graph)
       case .call:
-        let found = try function(id, orReference: true)
+        let found = try function(id)
         if let block = block(found.function, found.registered), let registered = found.registered {
           let key = layers.note(
             task, block, registered, label: graph.labelNumbers[task],
@@ -128,7 +128,7 @@ package struct GraphShipment {
     if layers.isEmpty { return }
     for task in 0..<graph.count where digests[task] != GraphShipment.noDigest {
       guard places[task] != GraphShipment.unneeded, places[task] != GraphShipment.elsewhere else { continue }
-      let found = try function(TaskID(rawValue: UInt32(task)), orReference: true)
+      let found = try function(TaskID(rawValue: UInt32(task)))
       guard let block = found.function as? any LayerBlock, layers.isSentWithLayer(block) else { continue }
       places[task] = GraphShipment.elsewhere
       types[task] = found.registered?.result
@@ -240,13 +240,12 @@ package struct GraphShipment {
   /// Adds a task; false when the piece has no room for it.
   private mutating func add(_ task: Int, to piece: inout PieceWriter) throws(ShippingError) -> Bool {
     let id = TaskID(rawValue: UInt32(task))
-    if graph.kind(of: id) == .call, let reference = try function(id, orReference: true).reference {
-      return addAlias(of: reference, task, to: &piece)
-    }
+    let called = graph.kind(of: id) == .call ? try function(id) : nil
+    if let reference = called?.reference { return addAlias(of: reference, task, to: &piece) }
     let edges = Int(graph.dependencyStarts[task])..<Int(graph.dependencyStarts[task + 1])
     var inputs = edges.count
     while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
-    let work = try work(of: id, edges, inputs: inputs)
+    let work = try work(of: id, called, edges, inputs: inputs)
     var traits = graph.traits(of: id)
     if let defaults { defaults.fill(&traits) }
 
@@ -317,22 +316,16 @@ package struct GraphShipment {
 
   // What a task is made of.
 
-  private func function(_ task: TaskID) throws(ShippingError) -> (any TaskFunction, RegisteredFunction) {
-    let found = try function(task, orReference: false)
-    guard let function = found.function, let registered = found.registered else { throw .closure(task, of: graph) }
-    return (function, registered)
-  }
-
-  /// The function that a task calls, or, where that may be, the result that it stands for.
-  private func function(
-    _ task: TaskID, orReference: Bool
-  ) throws(ShippingError) -> (
+  /// The function that a task calls, or the result that it stands for.
+  private typealias Called = (
     function: (any TaskFunction)?, registered: RegisteredFunction?, reference: (any ShippedReference)?
-  ) {
+  )
+
+  private func function(_ task: TaskID) throws(ShippingError) -> Called {
     switch graph.content(of: task) {
     case .call(let function):
       if let registered = registry.function(of: Swift.type(of: function)) { return (function, registered, nil) }
-      if orReference, let reference = function as? any ShippedReference { return (nil, nil, reference) }
+      if let reference = function as? any ShippedReference { return (nil, nil, reference) }
       throw function is any PortableTaskFunction
         ? .notRegistered(task, of: graph, function) : .notPortable(task, of: graph, function)
     case .fused: throw .fused(task, of: graph)
@@ -340,17 +333,21 @@ package struct GraphShipment {
     }
   }
 
-  private func work(of task: TaskID, _ edges: Range<Int>, inputs: Int) throws(ShippingError) -> PieceWriter.Work {
+  private func work(
+    of task: TaskID, _ called: Called?, _ edges: Range<Int>, inputs: Int
+  ) throws(ShippingError) -> PieceWriter.Work {
     let kind = graph.kind(of: task)
     switch kind {
     case .closure, .asynchronous: throw .closure(task, of: graph)
     case .call:
-      let (function, registered) = try function(task)
+      guard let function = called?.function, let registered = called?.registered else {
+        throw .closure(task, of: graph)
+      }
       var writer = ByteWriter()
       registered.write(argumentsOf: function, to: &writer)
       try check(writer, task, "its arguments")
       return PieceWriter.Work(
-        kind: kind, function: function, registered: registered, type: registered.result, bytes: writer.bytes)
+        kind: kind, function: function, registered: registered, type: registered.result, bytes: writer.takeBytes())
     case .literal: return try constant(task)
     case .gather:
       // An array of nothing says nothing about the type of its elements: it is sent as what it is.
@@ -375,7 +372,7 @@ package struct GraphShipment {
     var writer = ByteWriter()
     type.write(slot, to: &writer)
     try check(writer, task, "its value")
-    return PieceWriter.Work(kind: .literal, type: type, bytes: writer.bytes)
+    return PieceWriter.Work(kind: .literal, type: type, bytes: writer.takeBytes())
   }
 
   private func check(_ writer: ByteWriter, _ task: TaskID, _ what: String) throws(ShippingError) {
@@ -384,7 +381,7 @@ package struct GraphShipment {
         .unwritable, task, of: graph, "\(what) cannot be written: \(failure.message)", "Correct the value")
     }
     let limit = min(WireLimits.argumentBytes, WireLimits.messageBytes - (64 << 10))
-    if writer.bytes.count > limit { throw .tooLarge(task, of: graph, what, writer.bytes.count, limit) }
+    if writer.byteCount > limit { throw .tooLarge(task, of: graph, what, writer.byteCount, limit) }
   }
 
   private func digest(of task: TaskID, _ work: PieceWriter.Work, _ edges: Range<Int>) -> Digest128 {

@@ -15,7 +15,7 @@ package struct WorkBody: Sendable {
   private let kind: Kind
 
   /// - Throws: `WorkFailure.cannotRun` when this process does not know the function or the type.
-  package init(_ work: AssignedWork, _ registry: TaskFunctionRegistry) throws(WorkFailure) {
+  package init(_ work: AssignedWork, _ registry: borrowing TaskFunctionRegistry) throws(WorkFailure) {
     switch work {
     case .call(let name, let arguments):
       guard let function = registry.function(named: name.name, version: name.version) else {

@@ -263,15 +263,19 @@ final class BodyRun: @unchecked Sendable {
     let knowsSize = type.knowsSize
     if resident <= BodyRun.inlineCandidateBytes || !knowsSize {
       // Long arrays are not copied for that.
-      let written: WrittenBytes
       do throws(ByteError) {
-        written = try type.writtenBytes(of: slot.pointee)
+        if knowsSize {
+          let bytes = try type.bytes(of: slot.pointee)
+          if bytes.count <= limits.inlineBytes { inline = bytes }
+        } else {
+          let written = try type.writtenBytes(of: slot.pointee)
+          byteCount = max(byteCount, Int64(written.byteCount))
+          if written.byteCount <= limits.inlineBytes { inline = written.bytes }
+        }
       } catch {
         return FailureRecord(
           .unsendable, key: task.digest, label: task.label, message: "its result cannot be written: \(error.message)")
       }
-      if !knowsSize { byteCount = max(byteCount, Int64(written.byteCount)) }
-      if written.byteCount <= limits.inlineBytes { inline = written.bytes }
     }
     guard byteCount > limits.maximumBytes else { return nil }
     return FailureRecord(

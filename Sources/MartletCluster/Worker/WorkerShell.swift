@@ -26,9 +26,8 @@ final class WorkerShell: @unchecked Sendable {
   }
   let places = Guarded(Places())
 
-  private(set) var core: WorkerCore
-  private var actions: [WorkerAction] = []
-  private var due: [WorkerAction] = []
+  /// What is looked at several times for each task.
+  let tables: UnsafeMutablePointer<WorkerTables>
   private var isCarryingOut = false
   private var turnEnd: TurnEnd?
   private var tickTimer: LoopTimer?
@@ -38,13 +37,9 @@ final class WorkerShell: @unchecked Sendable {
   let startedAt: UInt64
 
   // Values, bodies, files.
-  private var values: [HeldValue] = []
   /// The value that has just come, until the core says what becomes of it.
   private var arrived: HeldValue?
   private let bodies: BodyThreads
-  private var runs: [BodyRun?] = []
-  private var pendingRuns: [BodyRun] = []
-  private var ended: [BodyRun] = []
   private var news: [BodyNews] = []
   /// The cluster as bodies see it.
   let inside: InsideCluster
@@ -71,11 +66,6 @@ final class WorkerShell: @unchecked Sendable {
   var usage = ProcessUsage()
   /// Memory of large results that came from others.
   let kept: KeptArrays
-  var counters = WorkerCounters()
-  /// Of the last bodies.
-  private var averageNanoseconds = WorkerShell.longBody
-
-  private static let longBody: Int64 = 10_000_000
   static let tickInterval = Duration.milliseconds(50)
   /// Memory for results that are to come is kept for so long after it was used, in nanoseconds, and so much of it at most, or a
   /// sixteenth of the memory limit.
@@ -98,7 +88,8 @@ final class WorkerShell: @unchecked Sendable {
     decisions.memoryLimit = max(0, settings.memoryLimit)
     let share = settings.memoryLimit > 0 ? Int(settings.memoryLimit) / 16 : Int.max
     kept = KeptArrays(limitBytes: min(WorkerShell.keptBytes, share))
-    core = WorkerCore(settings: decisions)
+    tables = .allocate(capacity: 1)
+    tables.initialize(to: WorkerTables(core: WorkerCore(settings: decisions)))
     bodies = BodyThreads(
       count: decisions.threads, registry: registry)
     bodyLimits = BodyRun.Limits(
@@ -109,7 +100,11 @@ final class WorkerShell: @unchecked Sendable {
     turnEnd = TurnEnd(loop: loop) { [weak self] in self?.endOfTurn() }
   }
 
-  deinit { for place in values.indices { values[place].slot.clear() } }
+  deinit {
+    for place in values.indices { values[place].slot.clear() }
+    tables.deinitialize(count: 1)
+    tables.deallocate()
+  }
 
   /// Notes where it listens; on the thread that starts it.
   func setListening(_ listener: TCPListener, _ http: HTTPServer?) {
@@ -183,9 +178,13 @@ final class WorkerShell: @unchecked Sendable {
     defer { isCarryingOut = false }
     while !actions.isEmpty, !isEnding {
       swap(&due, &actions)
-      // Moved out one by one, the first one last in the list: a copy of each would be counted and let go of.
-      due.reverse()
-      while let action = due.popLast() { carryOut(action) }
+      for place in due.indices {
+        // Moved out: a copy would be counted and let go of.
+        var action = WorkerAction.log("")
+        swap(&due[place], &action)
+        carryOut(action)
+      }
+      due.removeAll(keepingCapacity: true)
     }
     bodies.submit(&pendingRuns)
   }
@@ -356,7 +355,7 @@ final class WorkerShell: @unchecked Sendable {
     }
     news.removeAll(keepingCapacity: true)
     bodies.takeEnds(&ended)
-    for run in ended { averageNanoseconds += (min(run.nanoseconds, WorkerShell.longBody) - averageNanoseconds) / 8 }
+    for run in ended { averageNanoseconds += (min(run.nanoseconds, WorkerTables.longBody) - averageNanoseconds) / 8 }
     core.handAhead(bodiesOf: averageNanoseconds)
     for run in ended {
       if let failure = run.failure {
@@ -377,7 +376,7 @@ final class WorkerShell: @unchecked Sendable {
   private func returnStuckRuns() {
     let stuck = bodies.withdrawStuck()
     if stuck.isEmpty { return }
-    averageNanoseconds = WorkerShell.longBody
+    averageNanoseconds = WorkerTables.longBody
     core.ahead = 0
     for run in stuck {
       run.abandon()

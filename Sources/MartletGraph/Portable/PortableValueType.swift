@@ -47,7 +47,7 @@ package class PortableValueType: @unchecked Sendable {
     var writer = ByteWriter()
     write(slot, to: &writer)
     if let failure = writer.failure { throw failure }
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// The value in `slot` as bytes for the way out: long arrays stay where they are, and live as long as the bytes do.

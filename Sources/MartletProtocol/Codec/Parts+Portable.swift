@@ -295,7 +295,7 @@ extension ComputeTask: PortableValue {
     resources.write(to: &writer)
     inputs.write(to: &writer)
   }
-  package init(from reader: inout ByteReader) throws(ByteError) {
+  package convenience init(from reader: inout ByteReader) throws(ByteError) {
     self.init(
       task: try TaskHandle(from: &reader), run: try RunID(from: &reader), digest: try Digest128(from: &reader),
       label: try reader.readShortText(), priority: try reader.read(), work: try AssignedWork(from: &reader),

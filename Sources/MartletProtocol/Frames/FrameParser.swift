@@ -36,7 +36,7 @@ package enum Frame {
     writer.write(byte: 0)
     writer.write(UInt16(0))
     writer.write(UInt64(bodyBytes))
-    return writer.bytes
+    return writer.takeBytes()
   }
 }
 

@@ -44,7 +44,7 @@ package struct MemoryOffer: Equatable, Sendable {
       writer.write(UInt64(piece.count))
     }
     head.withUnsafeBytes { writer.write(raw: $0) }
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// The offer at the beginning of a frame's head, and the head of the data behind it.
@@ -97,7 +97,7 @@ package enum MemoryAnswer: Equatable, Sendable {
       }
     writer.write(byte: tag)
     writer.write(UInt64(count))
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// - Throws: `ByteError` when the bytes are no answer.

@@ -10,18 +10,18 @@ package struct MessageBatch<Message: PortableValue>: Sendable {
   package init(limit: Int = WireLimits.messageBytes) { self.limit = limit }
 
   /// Whether nothing was added since the last `take`.
-  package var isEmpty: Bool { writer.bytes.isEmpty && frames.isEmpty }
+  package var isEmpty: Bool { writer.byteCount == 0 && frames.isEmpty }
 
   /// Adds a message.
   ///
   /// - Throws: `MessageTooLarge` when the message alone is larger than a frame may be; nothing was added then.
   package mutating func append(_ message: Message) throws(MessageTooLarge) {
-    let before = writer.bytes.count
+    let before = writer.byteCount
     message.write(to: &writer)
-    guard writer.bytes.count > limit else { return }
-    let alone = [UInt8](writer.bytes[before...])
-    let others = [UInt8](writer.bytes[..<before])
-    writer = ByteWriter()
+    guard writer.byteCount > limit else { return }
+    let alone = writer.withBytes { [UInt8]($0[before...]) }
+    writer.cut(to: before)
+    let others = writer.takeBytes()
     if !others.isEmpty { frames.append(Frame.prefix(.messages, headBytes: others.count, bodyBytes: 0) + others) }
     if alone.count > limit { throw MessageTooLarge(byteCount: alone.count, limit: limit) }
     alone.withUnsafeBytes { writer.write(raw: $0) }
@@ -29,9 +29,8 @@ package struct MessageBatch<Message: PortableValue>: Sendable {
 
   /// The frames of all messages that were added, in their order.
   package mutating func take() -> [[UInt8]] {
-    if !writer.bytes.isEmpty {
-      frames.append(Frame.prefix(.messages, headBytes: writer.bytes.count, bodyBytes: 0) + writer.bytes)
-      writer = ByteWriter()
+    if writer.byteCount > 0 {
+      frames.append(Frame.prefix(.messages, headBytes: writer.byteCount, bodyBytes: 0) + writer.takeBytes())
     }
     defer { frames = [] }
     return frames

@@ -277,7 +277,7 @@ extension Hello {
     cluster.write(to: &writer)
     nonce.withUnsafeBytes { writer.write(raw: $0) }
     writer.write(product, atMost: 100)
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// Later versions may add fields behind these: they are not looked at.

@@ -16,7 +16,7 @@ package struct DataHead<Message: PortableValue>: Sendable {
     var writer = ByteWriter()
     message.write(to: &writer)
     segments.write(to: &writer)
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// The head of a frame with a body of `byteCount` bytes.

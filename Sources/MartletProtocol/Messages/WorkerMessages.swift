@@ -264,20 +264,21 @@ package struct InputRef: Equatable, Sendable {
   }
 }
 
-/// A task with all that a worker needs to compute it.
-package struct ComputeTask: Equatable, Sendable {
-  package var task: TaskHandle
-  package var run: RunID
-  package var digest: Digest128
-  package var label: String
+/// A task with all that a worker needs to compute it. An object, because it is handed from one table to the next: copies of a
+/// structure with five references in it took a worker more time than what it decides.
+package final class ComputeTask: Sendable {
+  package let task: TaskHandle
+  package let run: RunID
+  package let digest: Digest128
+  package let label: String
   /// Lower runs earlier.
-  package var priority: UInt64
+  package let priority: UInt64
   /// What to do, with names where a submission has indices.
-  package var work: AssignedWork
-  package var timeoutNanoseconds: Int64
-  package var isBlocking: Bool
-  package var resources: [ResourceAmount]
-  package var inputs: [InputRef]
+  package let work: AssignedWork
+  package let timeoutNanoseconds: Int64
+  package let isBlocking: Bool
+  package let resources: [ResourceAmount]
+  package let inputs: [InputRef]
 
   package init(
     task: TaskHandle, run: RunID, digest: Digest128, label: String, priority: UInt64, work: AssignedWork,
@@ -293,6 +294,23 @@ package struct ComputeTask: Equatable, Sendable {
     self.isBlocking = isBlocking
     self.resources = resources
     self.inputs = inputs
+  }
+
+  /// The same task with other inputs.
+  package func with(inputs: [InputRef]) -> ComputeTask {
+    ComputeTask(
+      task: task, run: run, digest: digest, label: label, priority: priority, work: work,
+      timeoutNanoseconds: timeoutNanoseconds, isBlocking: isBlocking, resources: resources, inputs: inputs)
+  }
+}
+
+extension ComputeTask: Equatable {
+  package static func == (one: ComputeTask, other: ComputeTask) -> Bool {
+    one === other
+      || one.task == other.task && one.run == other.run && one.digest == other.digest && one.label == other.label
+        && one.priority == other.priority && one.work == other.work
+        && one.timeoutNanoseconds == other.timeoutNanoseconds && one.isBlocking == other.isBlocking
+        && one.resources == other.resources && one.inputs == other.inputs
   }
 }
 

@@ -78,7 +78,7 @@ extension SchedulerCore {
     loads[number].isAwaited = true
   }
 
-  private func addDependents(of slot: UInt32, _ found: inout [UInt32]) {
+  private mutating func addDependents(of slot: UInt32, _ found: inout [UInt32]) {
     guard tasks[Int(slot)].state == .processing else { return }
     var edge = tasks[Int(slot)].firstDependent
     var looked = 0
@@ -144,7 +144,7 @@ extension SchedulerCore {
   }
 
   /// Bytes of inputs that another worker holds or is expected to give.
-  private func awayBytes(of slot: UInt32, _ worker: UInt32) -> Int64 {
+  private mutating func awayBytes(of slot: UInt32, _ worker: UInt32) -> Int64 {
     var bytes: Int64 = 0
     var edge = tasks[Int(slot)].firstInput
     while edge != Dependencies.none {

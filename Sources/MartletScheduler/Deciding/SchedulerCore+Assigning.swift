@@ -22,22 +22,20 @@ extension SchedulerCore {
     list(number)
     if looksAhead { justAssigned.append(slot) }
     let record = tasks[Int(slot)]
-    var task = ComputeTask(
-      task: handle(of: slot), run: RunID(rawValue: record.run), digest: record.digest, label: labels[kind.label],
-      priority: record.priority, work: assigned(kind.work, record.arguments), inputs: inputRefs(of: slot, for: worker))
-    if kind.traits != 0 {
-      task.timeoutNanoseconds = traits[Int(kind.traits)].timeoutNanoseconds
-      task.isBlocking = traits[Int(kind.traits)].isBlocking
-      task.resources = traits[Int(kind.traits)].resources
-    }
-    outboxes[number].compute.append(task)
+    outboxes[number].compute.append(
+      ComputeTask(
+        task: handle(of: slot), run: RunID(rawValue: record.run), digest: record.digest, label: labels[kind.label],
+        priority: record.priority, work: assigned(kind.work, record.arguments),
+        timeoutNanoseconds: traits[Int(kind.traits)].timeoutNanoseconds,
+        isBlocking: traits[Int(kind.traits)].isBlocking, resources: traits[Int(kind.traits)].resources,
+        inputs: inputRefs(of: slot, for: worker)))
     guard isAhead else { return }
     tasks[Int(slot)].isAhead = true
     orderPushes(for: slot, on: worker)
   }
 
   /// What a worker is told of a task's inputs.
-  private func inputRefs(of slot: UInt32, for worker: UInt32) -> [InputRef] {
+  private mutating func inputRefs(of slot: UInt32, for worker: UInt32) -> [InputRef] {
     var edge = tasks[Int(slot)].firstInput
     if edge == Dependencies.none { return [] }
     var count = 0
@@ -69,7 +67,7 @@ extension SchedulerCore {
       type: isThere ? "" : typeName(of: slot), delivery: isExpected ? .expected : isPushed ? .pushed : .fetched)
   }
 
-  private func assigned(_ work: TaskKind.Work, _ data: KeptBytes) -> AssignedWork {
+  private mutating func assigned(_ work: TaskKind.Work, _ data: KeptBytes) -> AssignedWork {
     switch work {
     case .call(let function), .block(let function, _):
       .call(

@@ -91,7 +91,7 @@ extension SchedulerCore {
 
   /// The client with ready tasks that was served least; of equal ones the first that came. When more tasks wait than workers
   /// are there, what tasks have submitted goes first: begun is finished before more is begun.
-  private func nextClient() -> Int? {
+  private mutating func nextClient() -> Int? {
     var best: Int?
     let prefersInside =
       assignments.suspendedCount > livingWorkerCount && queuedClients.contains { clients[Int($0)].isInside }

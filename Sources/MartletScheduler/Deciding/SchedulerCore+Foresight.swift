@@ -17,7 +17,7 @@ extension SchedulerCore {
 
   /// The end at `place` is dealt with next: asks for what those behind it will need.
   @inline(__always)
-  func foresee(_ ends: [TaskEnd], at place: Int) {
+  mutating func foresee(_ ends: [TaskEnd], at place: Int) {
     guard tasks.count > SchedulerCore.smallTable else { return }
     if place == 0 {
       for other in ends.indices.prefix(SchedulerCore.recordDistance) {

@@ -89,7 +89,7 @@ extension SchedulerCore {
     var writer = ByteWriter(capacity: prefixes[prefix].count + 8)
     prefixes[prefix].withUnsafeBytes { writer.write(raw: $0) }
     writer.write(Int64(kept.number))
-    return writer.bytes
+    return writer.takeBytes()
   }
 
   /// Why a task with a known key is other work than the known one; nil when it is the same, however it was sent.

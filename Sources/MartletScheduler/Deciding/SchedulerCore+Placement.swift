@@ -140,7 +140,7 @@ extension SchedulerCore {
   }
 
   /// Whether the worker could run a task of the kind if it had nothing else to do.
-  func mayRun(_ number: Int, _ kind: TaskKind) -> Bool {
+  mutating func mayRun(_ number: Int, _ kind: TaskKind) -> Bool {
     guard loads[number].isAlive, !loads[number].isRetiring else { return false }
     if let function = kind.function {
       guard Int(function) < workers[number].functions.count, workers[number].functions[Int(function)] else {

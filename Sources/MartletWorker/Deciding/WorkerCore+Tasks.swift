@@ -46,10 +46,11 @@ extension WorkerCore {
     let place = Int(slot)
     var arguments: [UInt32] = []
     arguments.reserveCapacity(task.inputs.count)
-    for (number, input) in task.inputs.enumerated() {
-      guard let found = self.slot(for: input.task, input.digest) else {
+    for number in task.inputs.indices {
+      let handle = task.inputs[number].task
+      guard let found = self.slot(for: handle, task.inputs[number].digest) else {
         for earlier in arguments { settle(earlier, &actions) }
-        reject(task, "its input \(number), \(input.task), is known for another key", &actions)
+        reject(task, "its input \(number), \(handle), is known for another key", &actions)
         return settle(slot, &actions)
       }
       arguments.append(found)
@@ -71,7 +72,7 @@ extension WorkerCore {
     tasks[place].unmet = UInt32(inputs.count { !tasks[Int($0)].data.isInMemory })
     tasks[place].away = UInt32(inputs.count { !tasks[Int($0)].data.isHere })
     if tasks[place].unmet == 0 { return becomeReady(slot) }
-    for (number, input) in arguments.enumerated() {
+    for (number, input) in arguments.enumerated() where !tasks[Int(input)].data.isHere {
       know(input, task.inputs[number], priority: task.priority, &actions)
     }
     guard tasks[place].phase == .waiting else { return }

@@ -72,10 +72,10 @@ extension Client {
       throw ClusterError(
         .denied, "the arguments of \(Function.name) cannot be written: \(failure.message)", "Correct them")
     }
-    guard writer.bytes.count <= WireLimits.argumentBytes else {
+    guard writer.byteCount <= WireLimits.argumentBytes else {
       throw ClusterError(
         .denied,
-        "the arguments of \(Function.name) take \(writer.bytes.count) bytes, a message holds "
+        "the arguments of \(Function.name) take \(writer.byteCount) bytes, a message holds "
           + "\(WireLimits.argumentBytes)", "Scatter large data, and submit tasks that need it")
     }
     // A key of its own each time: the call is never taken for another one.
