@@ -26,10 +26,20 @@ extension PortableValue {
 
   /// The value as bytes of its own. Stops the program when the value cannot be written: see `checkedPortableBytes`.
   public func portableBytes() -> [UInt8] {
+    var writer = written
+    return writer.takeBytes()
+  }
+
+  /// The value as bytes that are only looked at. Stops the program as `portableBytes` does.
+  package func withPortableBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    written.withBytes(body)
+  }
+
+  private var written: ByteWriter {
     var writer = ByteWriter()
     write(to: &writer)
     if let failure = writer.failure { fatalError("a \(Self.self) cannot be written: \(failure.message)") }
-    return writer.takeBytes()
+    return writer
   }
 
   /// The value as bytes of its own.

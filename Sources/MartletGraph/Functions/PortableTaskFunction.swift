@@ -17,5 +17,5 @@ public protocol PortableTaskFunction: TaskFunction, PortableValue where Result: 
 
 extension PortableTaskFunction {
   /// Combines the bytes of the arguments.
-  public func hash(into hasher: inout StableHasher) { hasher.combine(portableBytes()) }
+  public func hash(into hasher: inout StableHasher) { withPortableBytes { hasher.combine(bytes: $0) } }
 }
