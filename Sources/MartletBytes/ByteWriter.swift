@@ -56,17 +56,21 @@ public struct ByteWriter: Sendable {
     return all
   }
 
-  /// What was written, without a copy unless there are segments. Nothing is written here afterwards.
+  /// What was written, by a writer that begins anew then: without a copy where that is worth it, unless there are segments.
   package mutating func takeBytes() -> [UInt8] {
-    if !segments.isEmpty { return bytes }
-    return takeUnshared()
+    if segments.isEmpty { return takeUnshared() }
+    defer {
+      segments = []
+      end = 0
+    }
+    return bytes
   }
 
   /// The bytes but for the segments.
   mutating func takeUnshared() -> [UInt8] {
     defer { end = 0 }
     // A few bytes are copied: their room is larger than they are, and they may be kept for long.
-    if end <= ByteWriter.shortRoom { return withBytes { [UInt8]($0) } }
+    if end < room.count, end <= ByteWriter.shortRoom { return withBytes { [UInt8]($0) } }
     var taken: [UInt8] = []
     swap(&taken, &room)
     taken.removeLast(taken.count - end)
@@ -82,6 +86,9 @@ public struct ByteWriter: Sendable {
   @inlinable package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     room.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<end])) }
   }
+
+  /// How many bytes the memory has that is written into.
+  @inlinable package var roomBytes: Int { room.count }
 
   /// Forgets what was written behind the first `count` bytes, by a writer that shares no memory; the room stays.
   @inlinable package mutating func cut(to count: Int) { end = min(end, max(0, count)) }

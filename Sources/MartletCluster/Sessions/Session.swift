@@ -18,6 +18,8 @@ package final class Session: @unchecked Sendable {
 
   /// Messages are cut into frames of about this size: large enough to cost nothing, small enough to be read in one go.
   private static let frameBytes = 128 << 10
+  /// Room for messages that is kept from one frame to the next.
+  private static let keptBytes = 32 << 10
   /// How long a message without hurry waits for others, in nanoseconds.
   private static let hesitationNanoseconds: UInt64 = 1_000_000
   /// How many bytes of an offered body are read between two signs of life.
@@ -126,6 +128,7 @@ package final class Session: @unchecked Sendable {
       let alone = writer.withBytes { [UInt8]($0[before...]) }
       writer.cut(to: before)
       sendFrame()
+      empty()
       if alone.count > settings.headLimit {
         throw MessageTooLarge(byteCount: alone.count, limit: settings.headLimit)
       }
@@ -222,9 +225,13 @@ package final class Session: @unchecked Sendable {
     let prefix = Frame.prefix(.messages, headBytes: count, bodyBytes: 0)
     // The connection only notes it: nothing is said meanwhile.
     let isQueued = connection.send(prefix) && writer.withBytes { connection.send($0) }
-    // The room is used again, unless a long message has made it large.
-    if count > 2 * Session.frameBytes { writer = ByteWriter() } else { writer.cut(to: 0) }
+    empty()
     if !isQueued { outputTooLong() }
+  }
+
+  /// Forgets what was said. Its room is used again, unless much was said: there may be a thousand sessions.
+  private func empty() {
+    if writer.roomBytes > Session.keptBytes { writer = ByteWriter() } else { writer.cut(to: 0) }
   }
 
   private func outputTooLong() {
