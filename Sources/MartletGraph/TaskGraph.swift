@@ -1,4 +1,4 @@
-import MartletBytes
+package import MartletBytes
 
 /// What is to be computed: tasks with keys, and who needs whose result. It never changes, and any number of threads and
 /// runs may use it.
@@ -164,6 +164,12 @@ public final class TaskGraph: @unchecked Sendable {
   public func traits(of task: TaskID) -> TaskTraits {
     place(of: task, in: traitList).map { traitList[$0].traits } ?? .none
   }
+
+  /// Whether any task was given traits.
+  package var hasTraits: Bool { !traitList.isEmpty }
+
+  /// The keys of the tasks, by task.
+  package var keys: UnsafePointer<Digest128> { UnsafePointer(columns.digests) }
 
   /// Where a list, ascending by task, has something for a task. The number of the task stands first in an element.
   private func place<Element>(of task: TaskID, in list: [Element]) -> Int? {

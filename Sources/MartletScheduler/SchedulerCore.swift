@@ -362,7 +362,7 @@ package struct SchedulerCore: ~Copyable, Sendable {
   }
 
   /// Whether a worker holds a task's result.
-  func isHeld(_ slot: UInt32, by worker: UInt32) -> Bool {
+  mutating func isHeld(_ slot: UInt32, by worker: UInt32) -> Bool {
     holders.contains(worker, from: tasks[Int(slot)].firstHolder)
   }
 
@@ -384,7 +384,7 @@ package struct SchedulerCore: ~Copyable, Sendable {
   func traits(of slot: UInt32) -> WorkTraits { traits[Int(kinds[tasks[Int(slot)].kind].traits)] }
 
   /// The name of the type of a result in memory.
-  func typeName(of slot: UInt32) -> String {
+  mutating func typeName(of slot: UInt32) -> String {
     let number = tasks[Int(slot)].resultType
     return number == Names.none ? "" : types[number]
   }

@@ -34,8 +34,7 @@ extension Array: PortableValue where Element: PortableValue {
   @inlinable
   public func write(to writer: inout ByteWriter) {
     writer.write(varint: UInt64(count))
-    // The cast that finds numbers costs as much as several elements of messages, which are none.
-    if _isPOD(Element.self), writer.writeNumbers(of: self) { return }
+    if count >= ByteWriter.leastNumbers, _isPOD(Element.self), writer.writeNumbers(of: self) { return }
     writer.writeInside { writer in
       for element in self { element.write(to: &writer) }
     }
@@ -45,7 +44,9 @@ extension Array: PortableValue where Element: PortableValue {
   @inlinable
   public init(from reader: inout ByteReader) throws(ByteError) {
     let count = try reader.readCount(elementBytes: Element.leastBytes)
-    if _isPOD(Element.self), let numbers = try reader.readNumbers(count, as: Element.self) {
+    if count >= ByteWriter.leastNumbers, _isPOD(Element.self),
+      let numbers = try reader.readNumbers(count, as: Element.self)
+    {
       self = numbers
       return
     }
@@ -60,6 +61,10 @@ extension Array: PortableValue where Element: PortableValue {
 }
 
 extension ByteWriter {
+  /// So many numbers are written in one piece. Fewer give the same bytes one after the other: the cast that finds out whether
+  /// they are numbers costs as much as some of them.
+  @usableFromInline static var leastNumbers: Int { 24 }
+
   /// Writes the elements in one piece if they are numbers whose memory has the order of bytes that is written.
   @usableFromInline
   mutating func writeNumbers<Element>(of array: [Element]) -> Bool {

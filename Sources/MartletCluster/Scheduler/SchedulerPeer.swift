@@ -18,8 +18,8 @@ final class SchedulerPeer: SessionOwner, @unchecked Sendable {
   }
 
   private unowned let shell: SchedulerShell
-  private(set) var session: Session?
-  var identity = Identity.unknown
+  @exclusivity(unchecked) private(set) var session: Session?
+  @exclusivity(unchecked) var identity = Identity.unknown
   /// When it agreed, in the loop's time.
   private(set) var agreedAt: UInt64 = 0
 

@@ -13,31 +13,31 @@ final class SchedulerShell: @unchecked Sendable {
   let sessionSettings: SessionSettings
   let log: Log
   private(set) var core: SchedulerCore
-  private var actions: [SchedulerAction] = []
+  @exclusivity(unchecked) private var actions: [SchedulerAction] = []
   /// Events that carrying out actions has led to.
-  private var consequences: [SchedulerEvent] = []
+  @exclusivity(unchecked) private var consequences: [SchedulerEvent] = []
   private var peers: [ObjectIdentifier: SchedulerPeer] = [:]
   // Only looked up, never walked.
   private var clients: [UInt32: SchedulerPeer] = [:]
   private var workers: [UInt32: SchedulerPeer] = [:]
   private var nextWorker: UInt32 = 0
-  private var turnEnd: TurnEnd?
+  @exclusivity(unchecked) private var turnEnd: TurnEnd?
   private var tickTimer: LoopTimer?
   private var listener: TCPListener?
   private var http: HTTPServer?
-  private var isStopping = false
+  @exclusivity(unchecked) private var isStopping = false
   private let startedAt: UInt64
-  private var lastActive: UInt64
+  @exclusivity(unchecked) private var lastActive: UInt64
   private var lastTransitions = 0
 
   // Counted for metrics.
-  var receivedMessages = 0
-  var sentMessages = 0
-  private(set) var events = 0
+  @exclusivity(unchecked) var receivedMessages = 0
+  @exclusivity(unchecked) var sentMessages = 0
+  @exclusivity(unchecked) private(set) var events = 0
   private(set) var refusedPeers = 0
-  private(set) var workNanoseconds: UInt64 = 0
-  private(set) var longestWorkNanoseconds: UInt64 = 0
-  private var workBegan: UInt64 = 0
+  @exclusivity(unchecked) private(set) var workNanoseconds: UInt64 = 0
+  @exclusivity(unchecked) private(set) var longestWorkNanoseconds: UInt64 = 0
+  @exclusivity(unchecked) private var workBegan: UInt64 = 0
   private var complaints = 0
   private var complaintsSecond: UInt64 = 0
   private var unheardComplaints = 0

@@ -29,32 +29,32 @@ package final class Session: @unchecked Sendable {
 
   package let loop: EventLoop
   private let settings: SessionSettings
-  private var owner: (any SessionOwner)?
-  private var phase = Phase.connecting
-  private(set) var connection: Connection?
+  @exclusivity(unchecked) private var owner: (any SessionOwner)?
+  @exclusivity(unchecked) private var phase = Phase.connecting
+  @exclusivity(unchecked) private(set) var connection: Connection?
   private var handshake: Handshake
   private var handshakeTimer: LoopTimer?
-  private var parser: FrameParser
-  private var writer = ByteWriter()
-  private var turnEnd: TurnEnd?
+  @exclusivity(unchecked) private var parser: FrameParser
+  @exclusivity(unchecked) private var writer = ByteWriter()
+  @exclusivity(unchecked) private var turnEnd: TurnEnd?
   /// Runs while only messages without hurry wait.
   private var laterTimer: LoopTimer?
   /// Why it ended, until the owner is told.
-  private var end: SessionEnd?
+  @exclusivity(unchecked) private var end: SessionEnd?
   /// What both sides agreed on, since they have.
   package private(set) var agreement: Handshake.Agreement?
   /// Whether long bodies may be offered to the other side, which then reads them from this process's memory: both sides can do
   /// that, on one machine, and no offer was refused.
   private(set) var offers = false
   /// Whether this side can read what the other one offers, until the system refuses.
-  var reads = true
+  @exclusivity(unchecked) var reads = true
   /// A body that is being read from the other side's memory, or whose rest is to come: how many bytes of it the other side was
   /// told of.
-  private var taking: (count: Int, told: Int)?
-  private var countedMemoryBytes = 0
+  @exclusivity(unchecked) private var taking: (count: Int, told: Int)?
+  @exclusivity(unchecked) private var countedMemoryBytes = 0
   /// Messages that were sent and frames that came: for metrics.
-  package private(set) var sentMessages = 0
-  package private(set) var receivedFrames = 0
+  @exclusivity(unchecked) package private(set) var sentMessages = 0
+  @exclusivity(unchecked) package private(set) var receivedFrames = 0
 
   /// A session that waits for a connection: make it the delegate of one with `settings.connectionSettings`, or `begin`.
   package init(loop: EventLoop, settings: SessionSettings, owner: any SessionOwner) {

@@ -10,8 +10,8 @@ package import MartletProtocol
 /// Keys are made anew here, of content alone: those of gathers and aliases hold for one graph only where they are not sent.
 /// So equal work has an equal key, whatever process, and whatever graph it was written in.
 ///
-/// Some 0.7 µs a call (arguments that are Codable are encoded twice, for the key too, and take 2 µs), and 28 bytes a task of
-/// the graph while it lasts.
+/// Some 0.5 µs a call (arguments that are Codable take 2 µs), and 28 bytes a task of the graph while it lasts. The key that a call has in
+/// its graph is taken where its inputs have theirs: it was made in the same way.
 package struct GraphShipment {
   /// The keys of the wanted tasks, in the order in which they were named.
   package private(set) var wantedDigests: [Digest128]
@@ -23,6 +23,8 @@ package struct GraphShipment {
   private let graph: TaskGraph
   private let number: UInt32
   private let registry: TaskFunctionRegistry
+  /// What the next message takes at most, and any.
+  private var nextPieceBytes: Int
   private let pieceBytes: Int
   private let wanted: [TaskID]
   private let defaults: SubmitOptions?
@@ -48,6 +50,10 @@ package struct GraphShipment {
   /// A result that the cluster has already, or a block that comes with its layer: it is named, not sent.
   private static let elsewhere = UInt32.max - 3
 
+  /// The first messages are short, and each may be twice as long as the one before it: the scheduler reads one while the next is
+  /// written.
+  private static let firstPieceBytes = 64 << 10
+
   /// What keeps the results alive that the graph needs and the cluster has already.
   package private(set) var references: [AnyObject] = []
 
@@ -69,6 +75,7 @@ package struct GraphShipment {
     self.wanted = wanted
     self.registry = registry
     self.pieceBytes = min(pieceBytes, WireLimits.messageBytes)
+    nextPieceBytes = min(GraphShipment.firstPieceBytes, self.pieceBytes)
     wantedDigests = [Digest128](repeating: Digest128(low: 0, high: 0), count: wanted.count)
     wantedPlaces = [Int](repeating: 0, count: wanted.count)
     digests = [Digest128](repeating: Digest128(low: 0, high: 0), count: graph.count)
@@ -89,21 +96,22 @@ package struct GraphShipment {
       switch graph.kind(of: id) {
       case .closure, .asynchronous: throw .closure(id, of: graph)
       case .call:
-        let found = try function(id)
-        if let block = block(found.function, found.registered), let registered = found.registered {
+        switch try called(by: id) {
+        case .function(let function, let registered):
+          guard let block = block(function, registered) else { break }
           let key = layers.note(
             task, block, registered, label: graph.labelNumbers[task],
             inputCount: Int(graph.dependencyStarts[task + 1] - graph.dependencyStarts[task]),
             isWanted: places[task] == GraphShipment.wantedMark, hasTraits: graph.traits(of: id) != .none)
           if let key { digests[task] = key }
-        }
-        guard let reference = found.reference else { break }
-        references.append(reference.holder)
-        types[task] = try type(of: reference, id)
-        if places[task] == GraphShipment.needed {
-          places[task] = GraphShipment.elsewhere
-          digests[task] = reference.digest
-          self.count -= 1
+        case .reference(let reference):
+          references.append(reference.holder)
+          types[task] = try type(of: reference, id)
+          if places[task] == GraphShipment.needed {
+            places[task] = GraphShipment.elsewhere
+            digests[task] = reference.digest
+            self.count -= 1
+          }
         }
       case .literal, .gather, .alias, .signal: break
       }
@@ -113,9 +121,8 @@ package struct GraphShipment {
 
   /// The function as one of a block, where it is. A look at its type tells mostly, so the last one is remembered.
   private mutating func block(
-    _ function: (any TaskFunction)?, _ registered: RegisteredFunction?
+    _ function: any TaskFunction, _ registered: RegisteredFunction
   ) -> (any LayerBlock)? {
-    guard let function, let registered else { return nil }
     if registered === lastPlain { return nil }
     if let block = function as? any LayerBlock { return block }
     lastPlain = registered
@@ -128,10 +135,11 @@ package struct GraphShipment {
     if layers.isEmpty { return }
     for task in 0..<graph.count where digests[task] != GraphShipment.noDigest {
       guard places[task] != GraphShipment.unneeded, places[task] != GraphShipment.elsewhere else { continue }
-      let found = try function(TaskID(rawValue: UInt32(task)))
-      guard let block = found.function as? any LayerBlock, layers.isSentWithLayer(block) else { continue }
+      guard case .function(let function, let registered) = try called(by: TaskID(rawValue: UInt32(task))),
+        let block = function as? any LayerBlock, layers.isSentWithLayer(block)
+      else { continue }
       places[task] = GraphShipment.elsewhere
-      types[task] = found.registered?.result
+      types[task] = registered.result
       count -= 1
     }
   }
@@ -139,7 +147,7 @@ package struct GraphShipment {
   /// The next message of layers; nil when all were sent.
   private mutating func nextLayers() -> Submission? {
     var piece = PieceWriter(
-      graph: number, labelCount: graph.labelCount, first: shipped,
+      graph: number, labelCount: graph.labelCount, first: shipped, limit: pieceBytes,
       patience: defaults?.patienceNanoseconds ?? 0)
     while sentLayers < layers.layers.count {
       let layer = layers.layers[sentLayers]
@@ -148,13 +156,14 @@ package struct GraphShipment {
         continue
       }
       let bytes = 128 + layer.sent.arguments.count + 64 * layer.inputs.count + 5 * layer.wanted.count
-      if !piece.submission.layers.isEmpty, piece.bytes + bytes > pieceBytes { return piece.submission }
+      if !piece.submission.layers.isEmpty, piece.bytes + bytes > piece.limit { return piece.submission }
       sentLayers += 1
       piece.bytes += bytes + piece.newBytes(label: layer.label, graph)
       var traits = TaskTraits.none
       if let defaults { defaults.fill(&traits) }
       var submitted = SubmittedLayer(
-        digest: layer.digest, label: piece.number(label: layer.label, graph), traits: piece.number(traits: traits),
+        digest: layer.digest, label: piece.number(label: layer.label, graph),
+        traits: piece.number(traits: traits == .none ? nil : traits),
         function: piece.number(function: layer.function), arguments: layer.sent.arguments,
         count: UInt32(layer.sent.count), inputs: layer.inputs)
       // Two tasks of a graph may be one block.
@@ -212,8 +221,9 @@ package struct GraphShipment {
     if isDone { return nil }
     if !layers.isEmpty, let piece = nextLayers() { return piece }
     var piece = PieceWriter(
-      graph: number, labelCount: graph.labelCount, first: shipped,
+      graph: number, labelCount: graph.labelCount, first: shipped, limit: nextPieceBytes,
       patience: defaults?.patienceNanoseconds ?? 0)
+    nextPieceBytes = min(2 * nextPieceBytes, pieceBytes)
     while rank < graph.count {
       let task = Int(graph.order[rank])
       let isSent = places[task] != GraphShipment.unneeded && places[task] != GraphShipment.elsewhere
@@ -233,6 +243,8 @@ package struct GraphShipment {
   private var wantedOrder: [UInt32: Int] = [:]
   /// The same for wanted tasks that are blocks of layers, by task.
   private var layerPlaces: [UInt32: Int] = [:]
+  /// For the arguments of one call after the other.
+  private var writer = ByteWriter()
   /// The function of the last call that is no block.
   private var lastPlain: RegisteredFunction?
   private static let noDigest = Digest128(low: 0, high: 0)
@@ -240,26 +252,43 @@ package struct GraphShipment {
   /// Adds a task; false when the piece has no room for it.
   private mutating func add(_ task: Int, to piece: inout PieceWriter) throws(ShippingError) -> Bool {
     let id = TaskID(rawValue: UInt32(task))
-    let called = graph.kind(of: id) == .call ? try function(id) : nil
-    if let reference = called?.reference { return addAlias(of: reference, task, to: &piece) }
     let edges = Int(graph.dependencyStarts[task])..<Int(graph.dependencyStarts[task + 1])
-    var inputs = edges.count
-    while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
-    let work = try work(of: id, called, edges, inputs: inputs)
-    var traits = graph.traits(of: id)
-    if let defaults { defaults.fill(&traits) }
+    guard graph.kind(of: id) == .call else {
+      var inputs = edges.count
+      while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
+      let work = try work(of: id, edges, inputs: inputs)
+      return try add(task, work, digest(of: id, work, edges), edges, inputs: inputs, to: &piece)
+    }
+    switch try called(by: id) {
+    case .reference(let reference): return addAlias(of: reference, task, to: &piece)
+    case .function(let function, let registered):
+      var inputs = edges.count
+      while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
+      registered.write(argumentsOf: function, to: &writer)
+      try check(writer, id, "its arguments")
+      let work = PieceWriter.Work(
+        kind: .call, registered: registered, type: registered.result, bytes: writer.takeBytes())
+      return try add(task, work, digest(ofCall: function, task, edges), edges, inputs: inputs, to: &piece)
+    }
+  }
 
+  private mutating func add(
+    _ task: Int, _ work: PieceWriter.Work, _ digest: Digest128, _ edges: Range<Int>, inputs: Int,
+    to piece: inout PieceWriter
+  ) throws(ShippingError) -> Bool {
+    let id = TaskID(rawValue: UInt32(task))
     var bytes = PieceWriter.leastTaskBytes + work.bytes.count + 17 * edges.count
     if bytes > WireLimits.messageBytes - (64 << 10) {
       throw .tooLarge(id, of: graph, ShippingError.inputs, 17 * edges.count, WireLimits.messageBytes)
     }
     let label = graph.labelNumbers[task]
     bytes += piece.newBytes(label: label, graph)
-    if traits != .none {
+    let traits = defaults == nil && !graph.hasTraits ? nil : traits(of: id)
+    if let traits {
       bytes += 256 + traits.resources.reduce(0) { $0 + $1.name.utf8.count + 16 }
       bytes += traits.workers.reduce(0) { $0 + $1.utf8.count + 4 }
     }
-    if !piece.submission.tasks.isEmpty, piece.bytes + bytes > pieceBytes { return false }
+    if !piece.submission.tasks.isEmpty, piece.bytes + bytes > piece.limit { return false }
 
     piece.bytes += bytes
     var dependencies: [SubmittedDependency] = []
@@ -270,7 +299,6 @@ package struct GraphShipment {
       let isHere = place >= piece.first && place != GraphShipment.elsewhere
       dependencies.append(isHere ? .back(shipped - place) : .known(digests[input]))
     }
-    let digest = digest(of: id, work, edges)
     digests[task] = digest
     types[task] = work.type
     piece.submission.tasks.append(
@@ -279,6 +307,13 @@ package struct GraphShipment {
         work: piece.work(work), dependencies: dependencies, orderOnlyCount: UInt32(edges.count - inputs)))
     finish(task, &piece)
     return true
+  }
+
+  /// What the task was given and what holds otherwise; nil when that is nothing.
+  private func traits(of task: TaskID) -> TaskTraits? {
+    var traits = graph.traits(of: task)
+    if let defaults { defaults.fill(&traits) }
+    return traits == .none ? nil : traits
   }
 
   private mutating func finish(_ task: Int, _ piece: inout PieceWriter) {
@@ -295,7 +330,7 @@ package struct GraphShipment {
   private mutating func addAlias(of reference: any ShippedReference, _ task: Int, to piece: inout PieceWriter) -> Bool {
     let label = graph.labelNumbers[task]
     let bytes = PieceWriter.leastTaskBytes + 17 + piece.newBytes(label: label, graph)
-    if !piece.submission.tasks.isEmpty, piece.bytes + bytes > pieceBytes { return false }
+    if !piece.submission.tasks.isEmpty, piece.bytes + bytes > piece.limit { return false }
     piece.bytes += bytes
     var hasher = StableHasher()
     hasher.combine("martlet.alias")
@@ -316,16 +351,18 @@ package struct GraphShipment {
 
   // What a task is made of.
 
-  /// The function that a task calls, or the result that it stands for.
-  private typealias Called = (
-    function: (any TaskFunction)?, registered: RegisteredFunction?, reference: (any ShippedReference)?
-  )
+  /// What a task calls.
+  private enum Called {
+    case function(any TaskFunction, RegisteredFunction)
+    /// It stands for a result that the cluster has.
+    case reference(any ShippedReference)
+  }
 
-  private func function(_ task: TaskID) throws(ShippingError) -> Called {
+  private func called(by task: TaskID) throws(ShippingError) -> Called {
     switch graph.content(of: task) {
     case .call(let function):
-      if let registered = registry.function(of: Swift.type(of: function)) { return (function, registered, nil) }
-      if let reference = function as? any ShippedReference { return (nil, nil, reference) }
+      if let registered = registry.function(of: Swift.type(of: function)) { return .function(function, registered) }
+      if let reference = function as? any ShippedReference { return .reference(reference) }
       throw function is any PortableTaskFunction
         ? .notRegistered(task, of: graph, function) : .notPortable(task, of: graph, function)
     case .fused: throw .fused(task, of: graph)
@@ -333,21 +370,11 @@ package struct GraphShipment {
     }
   }
 
-  private func work(
-    of task: TaskID, _ called: Called?, _ edges: Range<Int>, inputs: Int
-  ) throws(ShippingError) -> PieceWriter.Work {
+  /// What a task does that is no call.
+  private func work(of task: TaskID, _ edges: Range<Int>, inputs: Int) throws(ShippingError) -> PieceWriter.Work {
     let kind = graph.kind(of: task)
     switch kind {
-    case .closure, .asynchronous: throw .closure(task, of: graph)
-    case .call:
-      guard let function = called?.function, let registered = called?.registered else {
-        throw .closure(task, of: graph)
-      }
-      var writer = ByteWriter()
-      registered.write(argumentsOf: function, to: &writer)
-      try check(writer, task, "its arguments")
-      return PieceWriter.Work(
-        kind: kind, function: function, registered: registered, type: registered.result, bytes: writer.takeBytes())
+    case .closure, .asynchronous, .call: throw .closure(task, of: graph)
     case .literal: return try constant(task)
     case .gather:
       // An array of nothing says nothing about the type of its elements: it is sent as what it is.
@@ -384,10 +411,18 @@ package struct GraphShipment {
     if writer.byteCount > limit { throw .tooLarge(task, of: graph, what, writer.byteCount, limit) }
   }
 
-  private func digest(of task: TaskID, _ work: PieceWriter.Work, _ edges: Range<Int>) -> Digest128 {
+  private func digest(ofCall function: any TaskFunction, _ task: Int, _ edges: Range<Int>) -> Digest128 {
     // Blocks of layers have theirs already.
-    if digests[task.index] != GraphShipment.noDigest { return digests[task.index] }
-    if let function = work.function { return graph.callDigest(of: function, task.index) { digests[$0] } }
+    if digests[task] != GraphShipment.noDigest { return digests[task] }
+    let keys = graph.keys
+    if edges.allSatisfy({ digests[Int(graph.dependencies[$0])] == keys[Int(graph.dependencies[$0])] }) {
+      assert(keys[task] == graph.callDigest(of: function, task) { digests[$0] })
+      return keys[task]
+    }
+    return graph.callDigest(of: function, task) { digests[$0] }
+  }
+
+  private func digest(of task: TaskID, _ work: PieceWriter.Work, _ edges: Range<Int>) -> Digest128 {
     var hasher: StableHasher
     switch work.kind {
     case .literal:

@@ -6,7 +6,6 @@ struct PieceWriter {
   /// What a task does, before names become numbers.
   struct Work {
     let kind: TaskKind
-    var function: (any TaskFunction)?
     var registered: RegisteredFunction?
     var element: PortableValueType?
     /// The type of the result.
@@ -19,20 +18,25 @@ struct PieceWriter {
   var bytes = 64
   /// Which of all tasks that are sent is the first one here.
   let first: UInt32
+  /// What the message takes at most, unless a single task takes more.
+  let limit: Int
   /// For how long all tasks wait for workers that are not there; 0: without end.
   private let patience: Int64
 
   // By what stands in the tables: its number there. Only for looking up.
   private var labels: [UInt32]
   private var functions: [ObjectIdentifier: UInt32] = [:]
+  /// The one that was looked up last: most calls of a graph are of few functions.
+  private var lastFunction: (function: RegisteredFunction, number: UInt32)?
   private var types: [ObjectIdentifier: UInt32] = [:]
   private var traits: [TaskTraits: UInt32] = [:]
 
   /// What a task takes without bytes, dependencies and what is new in tables, at most.
   static let leastTaskBytes = 64
 
-  init(graph: UInt32, labelCount: Int, first: UInt32, patience: Int64 = 0) {
+  init(graph: UInt32, labelCount: Int, first: UInt32, limit: Int, patience: Int64 = 0) {
     self.patience = patience
+    self.limit = limit
     submission = Submission(graph: graph, isLast: false)
     self.first = first
     labels = [UInt32](repeating: UInt32.max, count: labelCount)
@@ -65,8 +69,9 @@ struct PieceWriter {
   }
 
   /// The number in a task: 0 for none, else the place in the table plus one.
-  mutating func number(traits wanted: TaskTraits) -> UInt32 {
-    if wanted == .none, patience == 0 { return 0 }
+  mutating func number(traits some: TaskTraits?) -> UInt32 {
+    if some == nil, patience == 0 { return 0 }
+    let wanted = some ?? .none
     if let number = traits[wanted] { return number }
     var sent = WorkTraits(wanted)
     sent.workerPatienceNanoseconds = patience
@@ -89,11 +94,14 @@ struct PieceWriter {
 
   mutating func number(function: RegisteredFunction?) -> UInt32 {
     guard let function else { return 0 }
-    if let number = functions[ObjectIdentifier(function)] { return number }
-    let number = UInt32(submission.functions.count)
-    submission.functions.append(FunctionName(name: function.name, version: function.version))
-    functions[ObjectIdentifier(function)] = number
-    bytes += 16 + function.name.utf8.count
+    if let lastFunction, lastFunction.function === function { return lastFunction.number }
+    let number = functions[ObjectIdentifier(function)] ?? UInt32(submission.functions.count)
+    if Int(number) == submission.functions.count {
+      submission.functions.append(FunctionName(name: function.name, version: function.version))
+      functions[ObjectIdentifier(function)] = number
+      bytes += 16 + function.name.utf8.count
+    }
+    lastFunction = (function, number)
     return number
   }
 

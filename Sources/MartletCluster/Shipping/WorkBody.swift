@@ -14,6 +14,28 @@ package struct WorkBody: Sendable {
 
   private let kind: Kind
 
+  /// The function that a thread ran last: mostly it is the next one, too, and comparing a name is cheaper than looking it up.
+  struct LastFunction {
+    fileprivate var found: (name: FunctionName, function: RegisteredFunction)?
+  }
+
+  /// - Parameter last: Of the calling thread.
+  /// - Throws: `WorkFailure.cannotRun` when this process does not know the function or the type.
+  init(
+    _ work: AssignedWork, _ registry: borrowing TaskFunctionRegistry, last: inout LastFunction
+  ) throws(WorkFailure) {
+    guard case .call(let name, let arguments) = work else {
+      self = try WorkBody(work, registry)
+      return
+    }
+    if let found = last.found, found.name == name {
+      kind = .call(found.function, arguments)
+      return
+    }
+    self = try WorkBody(work, registry)
+    if case .call(let function, _) = kind { last.found = (name, function) }
+  }
+
   /// - Throws: `WorkFailure.cannotRun` when this process does not know the function or the type.
   package init(_ work: AssignedWork, _ registry: borrowing TaskFunctionRegistry) throws(WorkFailure) {
     switch work {

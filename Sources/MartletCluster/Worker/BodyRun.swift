@@ -145,7 +145,7 @@ final class BodyRun: @unchecked Sendable {
       if let problem { throw .undecodable(problem) }
       // It waited for its thread, and nobody waits for it any more.
       if cancelled.pointee.load(ordering: .relaxed) { throw .threw(CancellationError()) }
-      let body = try WorkBody(task.work, registry)
+      let body = try WorkBody(task.work, registry, last: &seat.lastFunction)
       guard let type = body.resultType(first: firstType, registry) else {
         throw .cannotRun("the type of its result is not registered on this worker")
       }
@@ -161,7 +161,7 @@ final class BodyRun: @unchecked Sendable {
         clearInputs()
         return wait(work, seat)
       }
-      failure = measure(type, task, limits)
+      failure = measure(type, task, seat)
     } catch {
       failure = error.record(key: task.digest, label: task.label)
     }
@@ -184,7 +184,7 @@ final class BodyRun: @unchecked Sendable {
         threadNumber = seat.number
         beginsToCompute()
       }, pause: { ceasesToCompute() })
-    return finish(outcome)
+    return finish(outcome, seat)
   }
 
   /// The rest of the body is asynchronous: begins it.
@@ -194,17 +194,17 @@ final class BodyRun: @unchecked Sendable {
     body.start(work, inside)
     // Who cancelled before looked in vain.
     if isCancelled { body.cancel() }
-    return finish(body.turn(isFirst: true, goOn: {}, pause: { ceasesToCompute() }))
+    return finish(body.turn(isFirst: true, goOn: {}, pause: { ceasesToCompute() }), seat)
   }
 
   /// - Parameter outcome: What the asynchronous part gave; nil when it is not over, or not on this thread.
-  private func finish(_ outcome: Result<Slot, any Error>?) -> Bool {
+  private func finish(_ outcome: Result<Slot, any Error>?, _ seat: BodySeat) -> Bool {
     guard let outcome, let task else { return false }
     asyncBody.withLock { $0 = nil }
     switch outcome {
     case .success(let value):
       slot.pointee = value
-      if let type { failure = measure(type, task, limits) }
+      if let type { failure = measure(type, task, seat) }
       if failure != nil { slot.pointee.clear() }
     case .failure(let error): failure = WorkFailure.threw(error).record(key: task.digest, label: task.label)
     }
@@ -257,7 +257,7 @@ final class BodyRun: @unchecked Sendable {
   var isAsyncAwake: Bool { asyncBody.withLock { $0 }?.isAwake ?? false }
 
   /// Finds out what the result takes, and its bytes if they are few. Why it is none, if it is none.
-  private func measure(_ type: PortableValueType, _ task: ComputeTask, _ limits: Limits) -> FailureRecord? {
+  private func measure(_ type: PortableValueType, _ task: ComputeTask, _ seat: BodySeat) -> FailureRecord? {
     let resident = type.residentBytes(of: slot.pointee)
     byteCount = Int64(resident)
     let knowsSize = type.knowsSize
@@ -265,8 +265,9 @@ final class BodyRun: @unchecked Sendable {
       // Long arrays are not copied for that.
       do throws(ByteError) {
         if knowsSize {
-          let bytes = try type.bytes(of: slot.pointee)
-          if bytes.count <= limits.inlineBytes { inline = bytes }
+          try type.write(slot.pointee, by: &seat.writer)
+          if seat.writer.byteCount <= limits.inlineBytes { inline = seat.writer.takeBytes() }
+          seat.writer.cut(to: 0)
         } else {
           let written = try type.writtenBytes(of: slot.pointee)
           byteCount = max(byteCount, Int64(written.byteCount))

@@ -18,31 +18,31 @@ final class BodyThreads: @unchecked Sendable {
 
   private let monitor = Monitor()
   /// Bodies that have waited, and may go on. Those before `firstResumed` are taken.
-  private var resumed: [BodyRun?] = []
-  private var firstResumed = 0
+  @exclusivity(unchecked) private var resumed: [BodyRun?] = []
+  @exclusivity(unchecked) private var firstResumed = 0
   /// Those before `first` are taken.
-  private var queue: [BodyRun?] = []
-  private var first = 0
+  @exclusivity(unchecked) private var queue: [BodyRun?] = []
+  @exclusivity(unchecked) private var first = 0
   /// Runs that threads have taken; what the last look at the queue found.
-  private var taken = 0
+  @exclusivity(unchecked) private var taken = 0
   private var lastTaken = 0
   private var wasWaiting = false
-  private var sleeping = 0
-  private var living = 0
+  @exclusivity(unchecked) private var sleeping = 0
+  @exclusivity(unchecked) private var living = 0
   /// Threads in bodies, and those whose bodies sleep.
-  private var running = 0
-  private var resting = 0
+  @exclusivity(unchecked) private var running = 0
+  @exclusivity(unchecked) private var resting = 0
   private var freeNumbers: [Int] = []
   private var numbers = 0
-  private var isClosed = false
+  @exclusivity(unchecked) private var isClosed = false
   /// How many runs nobody has taken, for threads that look without the lock.
   private let waiting = Atomic<Int>(0)
   /// Threads that look for one.
   private let spinning = Atomic<Int>(0)
 
   private let endsLock = Lock()
-  private var ends: [BodyRun] = []
-  private(set) var signal: LoopSignal?
+  @exclusivity(unchecked) private var ends: [BodyRun] = []
+  @exclusivity(unchecked) private(set) var signal: LoopSignal?
   let newsLock = Lock()
   var news: [BodyNews] = []
   private let stop: UnsafeMutablePointer<Atomic<Bool>>

@@ -28,12 +28,12 @@ final class WorkerShell: @unchecked Sendable {
 
   /// What is looked at several times for each task.
   let tables: UnsafeMutablePointer<WorkerTables>
-  private var isCarryingOut = false
-  private var turnEnd: TurnEnd?
+  @exclusivity(unchecked) private var isCarryingOut = false
+  @exclusivity(unchecked) private var turnEnd: TurnEnd?
   private var tickTimer: LoopTimer?
   private(set) var listener: TCPListener?
   private var http: HTTPServer?
-  private(set) var isEnding = false
+  @exclusivity(unchecked) private(set) var isEnding = false
   let startedAt: UInt64
 
   // Values, bodies, files.
@@ -52,7 +52,7 @@ final class WorkerShell: @unchecked Sendable {
   var encodings: [ValueID: Encoding] = [:]
 
   // Connections.
-  var link: SchedulerLink?
+  @exclusivity(unchecked) var link: SchedulerLink?
   var reconnectTimer: LoopTimer?
   var reconnectDelay: Duration = .milliseconds(50)
   /// Since when there is no scheduler.

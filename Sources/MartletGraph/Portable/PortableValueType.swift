@@ -45,9 +45,19 @@ package class PortableValueType: @unchecked Sendable {
   /// - Throws: `ByteError` when it cannot be written.
   package func bytes(of slot: Slot) throws(ByteError) -> [UInt8] {
     var writer = ByteWriter()
-    write(slot, to: &writer)
-    if let failure = writer.failure { throw failure }
+    try write(slot, by: &writer)
     return writer.takeBytes()
+  }
+
+  /// Writes the value in `slot` behind nothing.
+  ///
+  /// - Parameter writer: Empty; empty again when this throws.
+  /// - Throws: `ByteError` when it cannot be written.
+  package func write(_ slot: Slot, by writer: inout ByteWriter) throws(ByteError) {
+    write(slot, to: &writer)
+    guard let failure = writer.failure else { return }
+    writer = ByteWriter()
+    throw failure
   }
 
   /// The value in `slot` as bytes for the way out: long arrays stay where they are, and live as long as the bytes do.

@@ -22,30 +22,30 @@ package final class EventLoop: @unchecked Sendable {
   /// 0 while the loop runs, then 1. A word that threads sleep on.
   private let hasStopped = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
 
-  private var channels: [Channel?] = []
-  private var generations: [UInt32] = []
+  @exclusivity(unchecked) private var channels: [Channel?] = []
+  @exclusivity(unchecked) private var generations: [UInt32] = []
   private var freeSlots: [Int] = []
-  private var marked: [Channel] = []
-  private var ending: [Channel] = []
-  private var running: [Submissions.Work] = []
-  var timers = TimerHeap()
-  private var isStopping = false
+  @exclusivity(unchecked) private var marked: [Channel] = []
+  @exclusivity(unchecked) private var ending: [Channel] = []
+  @exclusivity(unchecked) private var running: [Submissions.Work] = []
+  @exclusivity(unchecked) var timers = TimerHeap()
+  @exclusivity(unchecked) private var isStopping = false
   /// Held during a turn, not while the loop waits: who has it is the loop's thread for that long.
   private let turnLock = NetLock()
   /// Whether a thread waits for events, which are that one's to handle.
-  private var isWaitedFor = false
+  @exclusivity(unchecked) private var isWaitedFor = false
   /// Whether somebody waits in the place of the loop's own thread, or takes the turn that this led to.
-  private var isWaitedInPlace = false
+  @exclusivity(unchecked) private var isWaitedInPlace = false
   /// Whether the loop's own thread should stand aside, and lets the threads that take turns do all. Changed in turns.
   private let isAside = Atomic<Bool>(false)
-  private var standIn = StandIn()
+  @exclusivity(unchecked) private var standIn = StandIn()
   /// Counted up when the loop's own thread should go back to its place. A word that it sleeps on.
   private let recalls = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
   /// Until when the loop sleeps, or may: for who arms an earlier timer in a turn that is not the loop's own.
-  private var sleepsUntil: UInt64 = 0
+  @exclusivity(unchecked) private var sleepsUntil: UInt64 = 0
 
   /// The time at which this turn's events were seen, in nanoseconds of a monotonic clock. On the loop's thread.
-  package private(set) var now: UInt64
+  @exclusivity(unchecked) package private(set) var now: UInt64
   /// How often the loop has slept, and how long it has polled, in vain or not: for tests and metrics. On the loop's thread.
   package var sleeps: Int { poll.sleeps }
   package var polledNanoseconds: UInt64 { poll.polledNanoseconds }

@@ -9,7 +9,7 @@ package final class LoopTimer: @unchecked Sendable {
   package let loop: EventLoop
   let action: @Sendable () -> Void
   /// The place in the loop's heap, or -1 when not armed.
-  fileprivate(set) var place = -1
+  @exclusivity(unchecked) fileprivate(set) var place = -1
 
   package init(loop: EventLoop, action: @escaping @Sendable () -> Void) {
     self.loop = loop

@@ -24,17 +24,17 @@ package final class Connection: Channel, @unchecked Sendable {
   /// An object that the delegate may keep here.
   package var context: AnyObject?
 
-  var phase: Phase
-  var descriptor: Int32 = -1
+  @exclusivity(unchecked) var phase: Phase
+  @exclusivity(unchecked) var descriptor: Int32 = -1
   /// The loopback address that stands for the other end of a connection that does not go through the network.
   var localPeer: SocketAddress?
   /// The process at the other end of a connection that does not go through the network; 0 where there is none, or the kernel
   /// has no number for it here.
   var peerProcess = 0
-  var delegate: (any ConnectionDelegate)?
+  @exclusivity(unchecked) var delegate: (any ConnectionDelegate)?
   /// What epoll was told to wait for; nil while the descriptor is not watched.
-  private var watchedFor: UInt32?
-  private(set) var closeError: NetworkError?
+  @exclusivity(unchecked) private var watchedFor: UInt32?
+  @exclusivity(unchecked) private(set) var closeError: NetworkError?
   /// Called after the delegate's `closed`.
   var afterClose: (() -> Void)?
 
@@ -46,23 +46,23 @@ package final class Connection: Channel, @unchecked Sendable {
   var connectTimer: LoopTimer?
 
   // Reading: Connection+Reading.swift
-  var partial = PartialInput()
-  var direct: DirectInput?
+  @exclusivity(unchecked) var partial = PartialInput()
+  @exclusivity(unchecked) var direct: DirectInput?
   var directOwner: AnyObject?
-  var isDelivering = false
-  var isReadingPaused = false
-  var hasInputEnded = false
-  var discardsInput = false
-  var redelivers = false
+  @exclusivity(unchecked) var isDelivering = false
+  @exclusivity(unchecked) var isReadingPaused = false
+  @exclusivity(unchecked) var hasInputEnded = false
+  @exclusivity(unchecked) var discardsInput = false
+  @exclusivity(unchecked) var redelivers = false
   /// When bytes came last, in the loop's time.
-  package internal(set) var lastReceived: UInt64 = 0
+  @exclusivity(unchecked) package internal(set) var lastReceived: UInt64 = 0
   /// Bytes received so far.
-  package internal(set) var receivedBytes = 0
+  @exclusivity(unchecked) package internal(set) var receivedBytes = 0
   var idleTimer: LoopTimer?
   var idleNanoseconds: UInt64 = 0
 
   // Memory of the other side: Connection+Memory.swift
-  var memoryInput: MemoryInput?
+  @exclusivity(unchecked) var memoryInput: MemoryInput?
   /// Bytes that were read from the memory of the other side; `receivedBytes` has them, too.
   package internal(set) var memoryBytes = 0
   var ownToken: UnsafeMutableRawBufferPointer?
@@ -72,18 +72,18 @@ package final class Connection: Channel, @unchecked Sendable {
   // Writing: Connection+Writing.swift
   /// Behind a pointer, because a class's variable would cost an exclusivity check for each message.
   let output: UnsafeMutablePointer<OutputQueue>
-  var isBlocked = false
+  @exclusivity(unchecked) var isBlocked = false
   let isHigh: UnsafeMutablePointer<Bool>
-  var hasReportedHigh = false
-  var endsOutput = false
-  var hasOutputEnded = false
+  @exclusivity(unchecked) var hasReportedHigh = false
+  @exclusivity(unchecked) var endsOutput = false
+  @exclusivity(unchecked) var hasOutputEnded = false
   /// Holders of payloads that were sent, and of those that were dropped.
-  var released: [OutputQueue.Holder] = []
+  @exclusivity(unchecked) var released: [OutputQueue.Holder] = []
   private var dropped: [OutputQueue.Holder] = []
   /// When bytes were taken by the kernel last, in the loop's time.
-  package internal(set) var lastSent: UInt64 = 0
+  @exclusivity(unchecked) package internal(set) var lastSent: UInt64 = 0
   /// Bytes handed to the kernel so far.
-  package internal(set) var sentBytes = 0
+  @exclusivity(unchecked) package internal(set) var sentBytes = 0
   var finishTimer: LoopTimer?
   let inbox = Inbox()
 

@@ -217,39 +217,6 @@ extension PushedResult: PortableValue {
   }
 }
 
-extension InputDelivery: PortableValue {
-  package func write(to writer: inout ByteWriter) { writer.write(byte: rawValue) }
-  package init(from reader: inout ByteReader) throws(ByteError) {
-    let start = reader.offset
-    let byte = try reader.readByte()
-    guard let delivery = InputDelivery(rawValue: byte) else {
-      throw ByteError(offset: start, "an input that comes in the unknown way \(byte)")
-    }
-    self = delivery
-  }
-}
-
-extension InputRef: PortableValue {
-  package static var leastBytes: Int { 40 }
-  package func write(to writer: inout ByteWriter) {
-    task.write(to: &writer)
-    digest.write(to: &writer)
-    run.write(to: &writer)
-    writer.write(byteCount)
-    holders.write(to: &writer)
-    writer.write(optional: inline)
-    writer.write(type)
-    delivery.write(to: &writer)
-  }
-  package init(from reader: inout ByteReader) throws(ByteError) {
-    self.init(
-      task: try TaskHandle(from: &reader), digest: try Digest128(from: &reader), run: try RunID(from: &reader),
-      byteCount: try reader.readResultSize(),
-      holders: try [PeerRef](from: &reader), inline: try reader.readOptionalBytes(), type: try reader.readShortText(),
-      delivery: try InputDelivery(from: &reader))
-  }
-}
-
 extension AssignedWork: PortableValue {
   package func write(to writer: inout ByteWriter) {
     switch self {

@@ -224,46 +224,6 @@ package struct PeerRef: Equatable, Sendable {
   }
 }
 
-/// How a result that a task needs comes to its worker.
-package enum InputDelivery: UInt8, Sendable {
-  /// It is there: fetched from its holders, computed by the worker itself, or inline.
-  case fetched
-  /// Another worker computes it, and sends it if it is small. `inputs` follows in any case, or the task is cancelled.
-  case expected
-  /// Who has computed it has sent it. It comes once more in case it got lost.
-  case pushed
-}
-
-/// A result that a task needs, and who has it.
-package struct InputRef: Equatable, Sendable {
-  package var task: TaskHandle
-  /// Its key: who is asked for the result checks it, and a worker that comes back says what it holds by keys.
-  package var digest: Digest128
-  /// The run that has given it.
-  package var run: RunID
-  package var byteCount: Int64
-  package var holders: [PeerRef]
-  /// The result itself when it is small and the worker does not hold it.
-  package var inline: [UInt8]?
-  /// Its type, when it is inline.
-  package var type: String
-  package var delivery: InputDelivery
-
-  package init(
-    task: TaskHandle, digest: Digest128, run: RunID = RunID(rawValue: 0), byteCount: Int64, holders: [PeerRef],
-    inline: [UInt8]? = nil, type: String = "", delivery: InputDelivery = .fetched
-  ) {
-    self.task = task
-    self.digest = digest
-    self.run = run
-    self.byteCount = byteCount
-    self.holders = holders
-    self.inline = inline
-    self.type = type
-    self.delivery = delivery
-  }
-}
-
 /// A task with all that a worker needs to compute it. An object, because it is handed from one table to the next: copies of a
 /// structure with five references in it took a worker more time than what it decides.
 package final class ComputeTask: Sendable {

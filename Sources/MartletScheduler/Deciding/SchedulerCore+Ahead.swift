@@ -86,8 +86,24 @@ extension SchedulerCore {
       let dependent = dependencies[edge].dependent
       edge = dependencies[edge].nextDependent
       looked += 1
-      if tasks[Int(dependent)].state == .waiting { found.append(dependent) }
+      if tasks[Int(dependent)].state == .waiting, areInputsGivenOut(of: dependent) { found.append(dependent) }
     }
+  }
+
+  /// Whether all inputs of a task are there or being computed: most dependents of what was given out wait for others, too.
+  private mutating func areInputsGivenOut(of slot: UInt32) -> Bool {
+    var edge = tasks[Int(slot)].firstInput
+    var looked = 0
+    while edge != Dependencies.none, looked < SchedulerCore.lookedAtAhead {
+      let current = dependencies[edge]
+      edge = current.nextInput
+      looked += 1
+      switch tasks[Int(current.input)].state {
+      case .memory, .processing: continue
+      case .released, .waiting, .ready, .noWorker, .failed: return false
+      }
+    }
+    return true
   }
 
   /// The worker that a waiting task can be given to: the one that computes or holds most of its inputs. Nil when one of them is
@@ -98,8 +114,9 @@ extension SchedulerCore {
     guard kind.traits == 0, kind.function != nil, !record.isDelayed, !record.isSuspect, !record.isBound else {
       return nil
     }
-    placing.begin(workers: workers.count)
     var count = 0
+    var first: UInt32?
+    var isSeveral = false
     var edge = record.firstInput
     while edge != Dependencies.none {
       let current = dependencies[edge]
@@ -110,11 +127,30 @@ extension SchedulerCore {
       if input.state == .memory { continue }
       // The worker does not know what a task only comes after.
       guard input.state == .processing, !current.isOrderOnly, !input.isBeingStolen, !input.isSuspect else { return nil }
+      if let first, first != input.worker { isSeveral = true }
+      first = first ?? input.worker
+    }
+    if isSeveral, !settings.givesAheadAcross { return nil }
+    guard let worker = isSeveral ? workerOfMost(record.firstInput) : first, loads[Int(worker)].isOpen,
+      mayRun(Int(worker), kind),
+      hasRoom(Int(worker), for: statistics.bytes(kind.label)),
+      awayBytes(of: slot, worker) <= SchedulerCore.shortBytes
+    else { return nil }
+    return worker
+  }
+
+  /// Of the workers that compute inputs the one that computes or holds most of them.
+  private mutating func workerOfMost(_ firstInput: UInt32) -> UInt32? {
+    placing.begin(workers: workers.count)
+    var edge = firstInput
+    while edge != Dependencies.none {
+      let input = tasks[Int(dependencies[edge].input)]
+      edge = dependencies[edge].nextInput
+      guard input.state == .processing else { continue }
       placing.add(input.worker)
       placing.credit(input.worker, 1)
     }
-    if placing.candidates.count > 1, !settings.givesAheadAcross { return nil }
-    if placing.candidates.count > 1 { creditHeld(by: record.firstInput) }
+    creditHeld(by: firstInput)
     var best: (inputs: Int64, occupancy: Int64, worker: UInt32)?
     for candidate in placing.candidates {
       let occupancy = loads[Int(candidate.worker)].occupancyNanoseconds
@@ -123,11 +159,7 @@ extension SchedulerCore {
       }
       best = (candidate.heldBytes, occupancy, candidate.worker)
     }
-    guard let worker = best?.worker, loads[Int(worker)].isOpen, mayRun(Int(worker), kind),
-      hasRoom(Int(worker), for: statistics.bytes(kind.label)),
-      awayBytes(of: slot, worker) <= SchedulerCore.shortBytes
-    else { return nil }
-    return worker
+    return best?.worker
   }
 
   /// Counts what the candidates hold already.

@@ -56,27 +56,35 @@ extension SchedulerCore {
   }
 
   /// What a worker is told of a result.
-  func inputRef(_ slot: UInt32, for worker: UInt32) -> InputRef {
+  mutating func inputRef(_ slot: UInt32, for worker: UInt32) -> InputRef {
     let input = tasks[Int(slot)]
-    let isThere = holders.contains(worker, from: input.firstHolder)
+    let handle = TaskHandle(slot: slot, generation: input.generation)
     let isExpected = input.state == .processing && input.worker != worker
+    let delivery: InputDelivery = isExpected ? .expected : isPushed ? .pushed : .fetched
+    let isNowhere = input.firstHolder == Relation.none && !input.hasInline
+    if isNowhere || holders.contains(worker, from: input.firstHolder) {
+      return InputRef(
+        here: handle, digest: input.digest, run: RunID(rawValue: input.run), byteCount: input.resultBytes,
+        delivery: delivery)
+    }
     return InputRef(
-      task: TaskHandle(slot: slot, generation: input.generation), digest: input.digest,
-      run: RunID(rawValue: input.run), byteCount: input.resultBytes,
-      holders: isThere ? [] : peers(of: slot), inline: isThere ? nil : inlines[input.inline],
-      type: isThere ? "" : typeName(of: slot), delivery: isExpected ? .expected : isPushed ? .pushed : .fetched)
+      task: handle, digest: input.digest, run: RunID(rawValue: input.run), byteCount: input.resultBytes,
+      holders: peers(of: slot), inline: inlines[input.inline], type: typeName(of: slot), delivery: delivery)
   }
 
   private mutating func assigned(_ work: TaskKind.Work, _ data: KeptBytes) -> AssignedWork {
     switch work {
-    case .call(let function), .block(let function, _):
-      .call(
-        functionNames[Int(function)] ?? FunctionName(name: "", version: 0), arguments: self.data(of: work, data))
+    case .call(let function): .call(name(of: function), arguments: data.array)
+    case .block(let function, _): .call(name(of: function), arguments: self.data(of: work, data))
     case .literal(let type): .literal(type: types[type], bytes: data.array)
     case .gather(let element): .gather(element: types[element])
     case .alias: .alias
     case .signal: .signal
     }
+  }
+
+  private mutating func name(of function: UInt32) -> FunctionName {
+    functionNames[Int(function)] ?? FunctionName(name: "", version: 0)
   }
 
   /// Counts what an assignment takes of its worker, or no longer takes.

@@ -189,7 +189,7 @@ extension SchedulerCore {
   }
 
   /// The open worker with the least stock that neither holds a result nor is about to; of equal ones the first.
-  private func emptiest(without slot: UInt32) -> UInt32? {
+  private mutating func emptiest(without slot: UInt32) -> UInt32? {
     let task = handle(of: slot)
     var best: (stock: Int64, worker: UInt32)?
     for number in workers.indices where loads[number].isOpen {

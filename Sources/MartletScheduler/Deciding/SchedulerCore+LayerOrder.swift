@@ -24,13 +24,13 @@ extension SchedulerCore {
   }
 
   /// The place of a single task: where its client has put it, or directly behind the blocks that it needs.
-  func order(behind inputs: [UInt32], in open: Int) -> UInt64 {
+  mutating func order(behind inputs: [UInt32], in open: Int) -> UInt64 {
     if openGraphs[open].layersBegin == nil { return openGraphs[open].order }
     return lastOrder(of: inputs, in: open).map { $0 + 1 } ?? openGraphs[open].order
   }
 
   /// The last place of inputs that are of the same graph.
-  private func lastOrder(of inputs: [UInt32], in open: Int) -> UInt64? {
+  private mutating func lastOrder(of inputs: [UInt32], in open: Int) -> UInt64? {
     let graph = UInt64(openGraphs[open].number & 0xff_ffff)
     let client = openGraphs[open].client.rawValue
     var last: UInt64?

@@ -84,7 +84,7 @@ extension SchedulerCore {
   }
 
   /// The arguments of a task's call, or the bytes of its constant.
-  func data(of work: TaskKind.Work, _ kept: KeptBytes) -> [UInt8] {
+  mutating func data(of work: TaskKind.Work, _ kept: KeptBytes) -> [UInt8] {
     guard case .block(_, let prefix) = work else { return kept.array }
     var writer = ByteWriter(capacity: prefixes[prefix].count + 8)
     prefixes[prefix].withUnsafeBytes { writer.write(raw: $0) }
@@ -93,7 +93,7 @@ extension SchedulerCore {
   }
 
   /// Why a task with a known key is other work than the known one; nil when it is the same, however it was sent.
-  func conflict(
+  mutating func conflict(
     _ slot: UInt32, _ work: TaskKind.Work, _ data: KeptBytes, _ inputs: [UInt32], label: String
   ) -> FailureRecord? {
     let known = tasks[Int(slot)]

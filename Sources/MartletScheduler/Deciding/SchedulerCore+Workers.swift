@@ -246,7 +246,7 @@ extension SchedulerCore {
     removeHolder(slot, holder)
   }
 
-  private func tellHolders(_ slot: UInt32, to worker: UInt32, _ actions: inout [SchedulerAction]) {
+  private mutating func tellHolders(_ slot: UInt32, to worker: UInt32, _ actions: inout [SchedulerAction]) {
     actions.append(
       .tellWorker(
         WorkerID(rawValue: worker),
@@ -266,7 +266,7 @@ extension SchedulerCore {
     loseResult(slot)
   }
 
-  func peers(of slot: UInt32) -> [PeerRef] {
+  mutating func peers(of slot: UInt32) -> [PeerRef] {
     var pair = tasks[Int(slot)].firstHolder
     if pair == Relation.none { return [] }
     if holders.nextOfLeft(pair) == Relation.none { return workers[Int(holders.right(pair))].peers }

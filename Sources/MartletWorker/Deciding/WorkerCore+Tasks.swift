@@ -68,7 +68,11 @@ extension WorkerCore {
     work[place] = task
     // First all inputs have somebody who waits for them, then they may come: one comes at once when it is inline.
     let inputs = tasks[place].inputs
-    for input in inputs { tasks[Int(input)].dependents.append(slot) }
+    for input in inputs {
+      // Room for a few at once: tables of four take no more memory than those of one.
+      if tasks[Int(input)].dependents.isEmpty { tasks[Int(input)].dependents.reserveCapacity(4) }
+      tasks[Int(input)].dependents.append(slot)
+    }
     tasks[place].unmet = UInt32(inputs.count { !tasks[Int($0)].data.isInMemory })
     tasks[place].away = UInt32(inputs.count { !tasks[Int($0)].data.isHere })
     if tasks[place].unmet == 0 { return becomeReady(slot) }

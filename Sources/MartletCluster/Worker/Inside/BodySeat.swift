@@ -1,4 +1,5 @@
 import Glibc
+import MartletBytes
 import MartletEngine
 import MartletGraph
 import Synchronization
@@ -11,6 +12,10 @@ final class BodySeat {
   /// The body that runs.
   fileprivate(set) var run: BodyRun?
   fileprivate var isResting = false
+  // Kept from one body to the next.
+  @exclusivity(unchecked) var lastFunction = WorkBody.LastFunction()
+  /// For results that are small as bytes.
+  @exclusivity(unchecked) var writer = ByteWriter()
 
   init(_ threads: BodyThreads, number: Int) {
     self.threads = threads
