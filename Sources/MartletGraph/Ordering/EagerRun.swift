@@ -10,6 +10,8 @@ struct EagerRun {
   private(set) var alive = 0
   private(set) var peak = 0
   private(set) var sum = 0
+  /// How many tasks begin while as many results are alive as at the peak.
+  private(set) var ties = 0
   private var safeCount = 0
 
   /// Begins anew: nothing has run.
@@ -36,7 +38,10 @@ struct EagerRun {
     let scratch = scratch
     let shape = scratch.shape
     let states = scratch.states
-    peak = max(peak, alive)
+    if alive >= peak {
+      ties = alive > peak ? 1 : ties &+ 1
+      peak = alive
+    }
     sum &+= alive
     if shape.links != nil { runLinks(to: task) }
     scratch.isDone[task] = true

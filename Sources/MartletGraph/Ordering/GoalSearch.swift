@@ -202,52 +202,10 @@ struct GoalSearch {
   }
 }
 
-extension OrderScratch {
-  /// Puts the sinks, as goals, into an order.
-  func arrangeGoals(_ beginning: GoalSearch.Beginning) {
-    let (goals, count, effort) = (goals, sinkCount, effort)
-    goals.update(from: sinks, count: count)
-    var row = UnsafeMutableBufferPointer(start: goals, count: count)
-    switch beginning {
-    case .asNumbered: break
-    case .leastEffort: row.sort { (effort[Int($0)], $0) < (effort[Int($1)], $1) }
-    case .mostEffort: row.sort { (effort[Int($1)], $0) < (effort[Int($0)], $1) }
-    case .random(let seed): goals.shuffle(count, seed)
-    }
-  }
-}
-
 /// A task that may be completed next.
 struct GoalEntry {
   var key: UInt64
   var task: UInt32
   /// The entry is out of date where the task has another one.
   var stamp: UInt32
-}
-
-extension UnsafeMutablePointer<UInt32> {
-  /// Puts the first `count` into an order drawn from a seed (Fisher and Yates).
-  func shuffle(_ count: Int, _ seed: UInt64) {
-    var place = count &- 1
-    while place > 0 {
-      let other = drawn(seed ^ UInt64(place), below: place &+ 1)
-      (self[place], self[other]) = (self[other], self[place])
-      place &-= 1
-    }
-  }
-}
-
-/// A number below `count` that a seed gives: the upper half of a product.
-@inline(__always)
-func drawn(_ seed: UInt64, below count: Int) -> Int {
-  Int(truncatingIfNeeded: ((mixed(seed) &>> 32) &* UInt64(count)) &>> 32)
-}
-
-/// Spreads a number over all bits: Stafford's mix 13.
-@inline(__always)
-func mixed(_ number: UInt64) -> UInt64 {
-  var word = number &+ 0x9e37_79b9_7f4a_7c15
-  word = (word ^ (word &>> 30)) &* 0xbf58_476d_1ce4_e5b9
-  word = (word ^ (word &>> 27)) &* 0x94d0_49bb_1331_11eb
-  return word ^ (word &>> 31)
 }

@@ -6,14 +6,21 @@
 /// choices on the hill that is being climbed are. A run takes all safe tasks at once, as `EagerRun` does, and takes up to
 /// `breadth` of the ready tasks in turn where none is safe: first those that bring a task nearest to its end.
 struct HillSearch {
-  /// Which of two tasks that are equally near to use is tried first: the one with the lower number, or the one whose dependent
-  /// was brought nearer last.
-  enum Preference { case numbered, newest }
+  /// Which of the ready tasks are tried, and in which order.
+  enum Way: UInt64 {
+    /// The three that are nearest to use; of those that are equally near, whose dependent was brought nearer last.
+    case newest
+    /// The three that use what fewest others still need, so that it can end.
+    case scarce
+    /// Thirty-two, those that are nearest to use.
+    case broad
+
+    fileprivate var breadth: Int { self == .broad ? 32 : 3 }
+  }
 
   private let scratch: OrderScratch
   private let ceiling: Int
-  private let breadth: Int
-  private let preference: Preference
+  private let way: Way
   private let ready: UnsafeMutablePointer<UInt32>
   private let position: UnsafeMutablePointer<UInt32>
   private let seen: UnsafeMutablePointer<UInt64>
@@ -34,11 +41,10 @@ struct HillSearch {
     let choices: Int
   }
 
-  private init(_ scratch: OrderScratch, ceiling: Int, breadth: Int, _ preference: Preference) {
+  private init(_ scratch: OrderScratch, ceiling: Int, _ way: Way) {
     self.scratch = scratch
     self.ceiling = ceiling
-    self.breadth = breadth
-    self.preference = preference
+    self.way = way
     let tables = scratch.hills
     (ready, position, seen, seenMask) = (tables.ready, tables.position, tables.seen, tables.seenMask)
     frames.reserveCapacity(32)
@@ -61,9 +67,9 @@ struct HillSearch {
   ///
   /// - Returns: False when none was found within the budget, or by the choices that are tried.
   static func search(
-    _ scratch: OrderScratch, ceiling: Int, breadth: Int, _ preference: Preference, budget: inout Int
+    _ scratch: OrderScratch, ceiling: Int, _ way: Way, budget: inout Int
   ) -> Bool {
-    var search = HillSearch(scratch, ceiling: ceiling, breadth: breadth, preference)
+    var search = HillSearch(scratch, ceiling: ceiling, way)
     budget -= 6 * scratch.shape.count
     return search.run(&budget)
   }
@@ -96,12 +102,13 @@ struct HillSearch {
   /// Puts a frame with the best of the ready tasks on the stack, the best one last.
   private mutating func choose(_ budget: inout Int) {
     let start = choices.count
+    let breadth = way.breadth
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: breadth) { best in
       var found = 0
       for place in 0..<readyCount {
         let task = Int(ready[place])
         if !fits(task) { continue }
-        let key = key(of: task, &budget)
+        let key = way == .scarce ? scarcity(of: task, &budget) : key(of: task, &budget)
         if found == breadth {
           if key >= best[found &- 1] { continue }
           found &-= 1
@@ -138,18 +145,32 @@ struct HillSearch {
     }
     budget &-= shape.outputs(task).count &+ 2
     let level = UInt64(min(max(least &- Int64(scratch.effort[task]) &+ 256, 0), 0xffff))
-    let tie: UInt64
-    switch preference {
-    case .numbered: tie = 0
-    case .newest: tie = UInt64(0xffff &- min(age, 0xffff))
-    }
+    let tie = way == .newest ? UInt64(0xffff &- min(age, 0xffff)) : 0
     return level &<< 32 | tie &<< 16 | UInt64(task)
+  }
+
+  /// How many dependents the input has left that has fewest; then how many inputs have so few; then how near the nearest of the
+  /// dependents is to its end; then the number.
+  @inline(__always)
+  private func scarcity(of task: Int, _ budget: inout Int) -> UInt64 {
+    let shape = scratch.shape
+    var fewest: UInt32 = 15
+    var inputs: UInt64 = 0
+    for place in shape.inputs(task) {
+      let uses = scratch.states[Int(shape.dependencies[place])].uses
+      if uses < fewest { (fewest, inputs) = (uses, 0) }
+      if uses == fewest { inputs &+= 1 }
+    }
+    var least: UInt64 = 0xffff
+    for place in shape.outputs(task) { least = min(least, scratch.missingEffort[Int(shape.dependents[place])]) }
+    budget &-= shape.inputs(task).count &+ shape.outputs(task).count &+ 2
+    return UInt64(fewest) &<< 48 | (15 &- min(15, inputs)) &<< 32 | least &<< 16 | UInt64(task)
   }
 
   /// Whether the state was not there before in this search.
   private func isNew() -> Bool {
     let place = Int(truncatingIfNeeded: hash &>> 20) & seenMask
-    let word = hash ^ UInt64(ceiling) &<< 32 ^ UInt64(breadth)
+    let word = hash ^ UInt64(ceiling) &<< 32 ^ way.rawValue
     if seen[place] == word { return false }
     seen[place] = word
     return true

@@ -23,8 +23,8 @@ final class OrderScratch {
   let effort: UnsafeMutablePointer<UInt32>
   /// What a run changes about each task.
   let states: UnsafeMutablePointer<TaskProgress>
-  /// The numbers of each task's dependents, combined by exclusive or.
-  private let rests: UnsafeMutablePointer<UInt32>
+  /// What a run begins with.
+  private let freshStates: UnsafeMutablePointer<TaskProgress>
   /// Where to go on in the sorted dependencies.
   let cursor: UnsafeMutablePointer<UInt32>
   let isDone: UnsafeMutablePointer<Bool>
@@ -47,6 +47,8 @@ final class OrderScratch {
   var missingEffort: UnsafeMutablePointer<UInt64>
   var stamp: UnsafeMutablePointer<UInt32>
   var touched: UnsafeMutablePointer<UInt32>
+  /// Only for the search by moves.
+  private(set) lazy var moves = MoveTables(shape.count)
   /// Only for the search over hills.
   private(set) lazy var hills = HillTables(shape.count)
   private let block: UnsafeMutablePointer<UInt32>
@@ -58,7 +60,7 @@ final class OrderScratch {
     let count = shape.count
     let edges = Int(shape.starts[count])
     // One block: fresh pages are what small graphs would pay for.
-    block = allocated(11 * count + 2 * edges + 2)
+    block = allocated(10 * count + 2 * edges + 2)
     var next = block
     func take(_ words: Int) -> UnsafeMutablePointer<UInt32> {
       defer { next += words }
@@ -66,7 +68,6 @@ final class OrderScratch {
     }
     need = take(count)
     effort = take(count)
-    rests = take(count)
     cursor = take(count)
     stack = take(count + 1)
     safe = take(2 * count + 1)
@@ -82,7 +83,8 @@ final class OrderScratch {
     efforts = allocated(2 * count)
     missingEffort = efforts
     heap = allocated(2 * count + 64)
-    states = allocated(count)
+    states = allocated(2 * count)
+    freshStates = states + count
     stamp = UnsafeMutableRawPointer(efforts + count).assumingMemoryBound(to: UInt32.self)
     touched = stamp + count
 
@@ -95,7 +97,8 @@ final class OrderScratch {
       }
       var rest: UInt32 = 0
       for place in shape.outputs(task) { rest ^= shape.dependents[place] }
-      rests[task] = rest
+      freshStates[task] = TaskProgress(
+        missing: shape.starts[task &+ 1] &- shape.starts[task], uses: dependents, freeable: 0, rest: rest)
     }
     for task in 0..<count {
       let row = shape.inputs(task)
@@ -125,12 +128,7 @@ final class OrderScratch {
 
   /// Begins a run anew: nothing is done.
   func resetStates() {
-    let (shape, states) = (shape, states)
-    for task in 0..<shape.count {
-      states[task] = TaskProgress(
-        missing: shape.starts[task &+ 1] &- shape.starts[task],
-        uses: shape.dependentStarts[task &+ 1] &- shape.dependentStarts[task], freeable: 0, rest: rests[task])
-    }
+    states.update(from: freshStates, count: shape.count)
     isDone.update(repeating: false, count: shape.count)
   }
 

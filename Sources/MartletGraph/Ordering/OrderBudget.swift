@@ -1,0 +1,50 @@
+/// How many steps the search of an order may take. A step is some 3 ns where a graph fits into the nearer caches, and more where
+/// it does not. Measured on random layers, which take longest.
+struct OrderBudget {
+  /// Steps that are left.
+  var steps: Int
+  /// Steps for hills, which come last.
+  private(set) var hills: Int
+  /// Steps that a candidate takes beside those for its tasks: dependencies, where there are many.
+  private(set) var surcharge = 0
+  private let count: Int
+
+  /// Below so many tasks a candidate more is worth its time.
+  static let small = 300
+  /// Up to so many tasks a graph fits into the nearer caches.
+  static let near = 3000
+  /// Above so many tasks only few candidates are tried: then a step takes longer, as memory has to be waited for.
+  static let large = 30_000
+
+  /// As many steps as take some 1 µs a task, and up to 20,000 more, by which small graphs gain most.
+  init(_ count: Int) {
+    self.count = count
+    if count > OrderBudget.large {
+      steps = 160 * count
+    } else {
+      steps = (count > OrderBudget.near ? 150 : 240) * count + min(200 * count, 20_000)
+    }
+    // Of tiny graphs a few µs more: all that can be tried.
+    hills = max((count > OrderBudget.near ? 25 : 60) * count, 8000)
+  }
+
+  /// Of small graphs what batches take comes on top: most are no better for them.
+  mutating func addForBatches() { steps += min(60 * count, 6000) }
+
+  /// And of those that are, other beginnings.
+  mutating func addForRandomBatches() { steps += min(150 * count, 15_000) }
+
+  /// What is left for the same graph without links. The rest is for making it, and an order of the graph from its order.
+  ///
+  /// - Parameter whole: The tasks with the links.
+  func withoutLinks(_ shape: OrderShape, of whole: Int) -> OrderBudget {
+    var budget = OrderBudget(shape.count)
+    budget.steps = steps - 60 * whole - min(40 * whole, 8000)
+    budget.hills = hills
+    budget.surcharge = 14 * max(0, Int(shape.starts[shape.count]) / 2 - shape.count)
+    return budget
+  }
+
+  /// What is left for the graph with its links after that.
+  var withLinksAgain: Int { 60 * count }
+}
