@@ -43,11 +43,7 @@ package struct InputRef: Sendable {
     task: TaskHandle, digest: Digest128, run: RunID = RunID(rawValue: 0), byteCount: Int64, holders: [PeerRef],
     inline: [UInt8]? = nil, type: String = "", delivery: InputDelivery = .fetched
   ) {
-    self.task = task
-    self.digest = digest
-    self.run = run
-    self.byteCount = byteCount
-    self.delivery = delivery
+    self.init(here: task, digest: digest, run: run, byteCount: byteCount, delivery: delivery)
     source = Source(holders, inline, type)
   }
 
