@@ -126,6 +126,17 @@ extension NetworkTests {
         #expect(socket.read(8 << 20).count == 8 << 20)
       }
     }
+
+    @Test func `requests are answered behind the end of the input, also where answers leave at once`() async throws {
+      try await withServer({ $0.farewellLimit = .seconds(60) }) { port in
+        let socket = try RawSocket(port: port)
+        defer { socket.close() }
+        for _ in 0..<20 { socket.write("GET /large HTTP/1.1\r\nHost: a\r\n\r\n") }
+        socket.endOutput()
+        let answers = socket.read().count
+        #expect(answers > 20 << 20)
+      }
+    }
   }
 }
 

@@ -80,7 +80,8 @@ extension Connection {
   /// Reads what is there, up to the budget of a turn. The kernel reports what is left again.
   func readReady() {
     var budget = settings.readBytesPerTurn
-    if direct != nil, partial.count > 0 { redeliver() }
+    // First what was left: behind it may be the end of the input, after which nobody would take it.
+    if redelivers || direct != nil && partial.count > 0 { redeliver() }
     while budget > 0, phase == .open, wantsInput {
       let (asked, got) = discardsInput ? readToDiscard() : direct != nil ? readDirectly() : readMessages()
       if got > 0 {
