@@ -253,17 +253,15 @@ package struct GraphShipment {
   private mutating func add(_ task: Int, to piece: inout PieceWriter) throws(ShippingError) -> Bool {
     let id = TaskID(rawValue: UInt32(task))
     let edges = Int(graph.dependencyStarts[task])..<Int(graph.dependencyStarts[task + 1])
+    var inputs = edges.count
+    while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
     guard graph.kind(of: id) == .call else {
-      var inputs = edges.count
-      while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
       let work = try work(of: id, edges, inputs: inputs)
       return try add(task, work, digest(of: id, work, edges), edges, inputs: inputs, to: &piece)
     }
     switch try called(by: id) {
     case .reference(let reference): return addAlias(of: reference, task, to: &piece)
     case .function(let function, let registered):
-      var inputs = edges.count
-      while inputs > 0, isSignal(edges.lowerBound + inputs - 1) { inputs -= 1 }
       registered.write(argumentsOf: function, to: &writer)
       try check(writer, id, "its arguments")
       let work = PieceWriter.Work(
