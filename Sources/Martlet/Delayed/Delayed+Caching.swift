@@ -42,19 +42,16 @@ extension Delayed {
       shortcut: { cache.value(for: key, as: Value.self).map { constantBody($0) } })
     return Delayed(
       node: DelayedNode.make(
-        DelayedHead(
-          label: site.label, place: site.place, kind: site.kind, extras: extras, count: inputs.count,
-          isInSlot: node.isInSlot
-        ) { inputs, context, slot in
-          let start = martlet_monotonic_nanoseconds()
-          do {
-            try body(inputs, context, slot)
-          } catch let suspension as TaskSuspended {
-            context.afterSuspension { keep($0, start) }
-            throw suspension
-          }
-          keep(slot.pointee, start)
-        },
-        on: inputs))
+        at: DelayedSiteReference(site.label, site.place, site.kind, extras), on: inputs, isInSlot: node.isInSlot
+      ) { inputs, context, slot in
+        let start = martlet_monotonic_nanoseconds()
+        do {
+          try body(inputs, context, slot)
+        } catch let suspension as TaskSuspended {
+          context.afterSuspension { keep($0, start) }
+          throw suspension
+        }
+        keep(slot.pointee, start)
+      })
   }
 }

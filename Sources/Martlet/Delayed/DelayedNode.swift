@@ -1,47 +1,33 @@
-import MartletBytes
 package import MartletGraph
+import MartletSystem
 
-/// What a node is besides its dependencies. What it shares with others is valid as long as the node.
+/// What stands in a node besides its dependencies: 32 bytes.
 @usableFromInline
 package struct DelayedHead {
-  package let body: TaskBody
-  private let about: Unmanaged<DelayedSite>
-  /// The task that the node was written down as, below the number of the lowering that did so: see `LoweringTurn`.
-  package var mark: UInt64 = 0
-  /// The dependencies that the node still owns, none once its memory is on its way back; above, the flags.
-  private var countAndFlags: UInt32
+  // What a walk looks at stands first, next to the object's count of references: most often in the same cache line.
 
-  /// The node owns its site.
+  /// The task that the node was written down as, below the number of the lowering that did so: see `LoweringTurn`. At the end of
+  /// the node's life, the next one that is freed.
+  package var mark: UInt64 = 0
+  /// The dependencies that the node owns, none once its memory is on its way back; above, the flags.
+  private var countAndFlags: UInt32
+  /// The number of the site among the shared ones, where the node does not own it.
+  fileprivate let sharedSite: UInt32
+  package let body: TaskBody
+
+  /// The node owns its site, which stands behind the dependencies.
   private static let ownership: UInt32 = 1 << 31
   /// The result stands in its slot, and takes no memory of its own.
   private static let slotResult: UInt32 = 1 << 30
 
-  /// - Parameter isInSlot: Whether the result stands in its slot: `Slot.isInline`.
-  @usableFromInline
-  package init(
-    label: String, place: CompactLocation, kind: TaskKind, extras: DelayedExtras?, count: Int, isInSlot: Bool,
-    body: @escaping TaskBody
-  ) {
-    let reference = DelayedSiteReference(label: label, place: place, kind: kind, extras: extras)
-    about = reference.site
+  fileprivate init(_ site: DelayedSiteReference, count: Int, isInSlot: Bool, body: @escaping TaskBody) {
     self.body = body
+    sharedSite = site.shared
     countAndFlags =
-      UInt32(count) | (reference.isOwned ? DelayedHead.ownership : 0) | (isInSlot ? DelayedHead.slotResult : 0)
+      UInt32(count) | (site.isOwned ? DelayedHead.ownership : 0) | (isInSlot ? DelayedHead.slotResult : 0)
   }
 
-  /// What the node has in common with others.
-  @inline(__always)
-  package var site: DelayedSite { about._withUnsafeGuaranteedRef { $0 } }
-
-  /// What few nodes have.
-  @inline(__always)
-  package var extras: DelayedExtras? { ownsSite ? about._withUnsafeGuaranteedRef { $0.extras } : nil }
-
-  /// Address of the site, the same for nodes that share one.
-  @inline(__always)
-  package var siteAddress: UInt { UInt(bitPattern: about.toOpaque()) }
-
-  /// The dependencies that the node still owns.
+  /// The dependencies that the node owns.
   @inline(__always)
   package var count: UInt32 { countAndFlags & (DelayedHead.slotResult &- 1) }
 
@@ -49,40 +35,51 @@ package struct DelayedHead {
   @inline(__always)
   package var isInSlot: Bool { countAndFlags & DelayedHead.slotResult != 0 }
 
+  /// Number of the site, the same for nodes that share one; nil where the node has one of its own.
+  @inline(__always)
+  package var siteNumber: UInt32? { ownsSite ? nil : sharedSite }
+
   /// Whether nothing has to be let go of but the body.
   @inline(__always)
   fileprivate var ownsNothing: Bool { countAndFlags & ~DelayedHead.slotResult == 0 }
 
   @inline(__always)
-  private var ownsSite: Bool { countAndFlags & DelayedHead.ownership != 0 }
+  fileprivate var ownsSite: Bool { countAndFlags & DelayedHead.ownership != 0 }
 
-  fileprivate mutating func dropDependencies() { countAndFlags &= DelayedHead.ownership | DelayedHead.slotResult }
-
-  fileprivate func dropSite() { if ownsSite { about.release() } }
+  @inline(__always)
+  fileprivate mutating func dropAll() { countAndFlags &= DelayedHead.slotResult }
 }
 
 /// One delayed computation: a task that is in no graph yet, and what it depends on. Immutable, shared by all who refer
 /// to it; as a chain of them may be a million long, it is freed without recursion. Who holds one is `@unchecked Sendable`
 /// for this reason: nothing changes but in `deinit`, when nobody else refers to the node.
 ///
-/// The dependencies stand behind the object, in its own allocation: 56 bytes a node, and 8 a dependency.
+/// The dependencies stand behind the object, in its own allocation: 48 bytes a node, and 8 a dependency; with one of them, as
+/// much as a cache line.
 @usableFromInline
 package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNode>> {
   /// A node that owns a reference to each of its dependencies, which `fill` writes.
-  @usableFromInline
-  package static func make(
-    _ head: DelayedHead, _ fill: (UnsafeMutablePointer<Unmanaged<DelayedNode>>) -> Void
+  ///
+  /// - Parameter isInSlot: Whether the result stands in its slot: `Slot.isInline`.
+  static func make(
+    at site: DelayedSiteReference, count: Int, isInSlot: Bool, body: @escaping TaskBody,
+    _ fill: (UnsafeMutablePointer<Unmanaged<DelayedNode>>) -> Void
   ) -> DelayedNode {
-    let count = Int(head.count)
     let node = unsafeDowncast(
-      DelayedNode.create(minimumCapacity: count) { _ in head }, to: DelayedNode.self)
-    node.withUnsafeMutablePointerToElements(fill)
+      DelayedNode.create(minimumCapacity: count &+ (site.isOwned ? 1 : 0)) { _ in
+        DelayedHead(site, count: count, isInSlot: isInSlot, body: body)
+      }, to: DelayedNode.self)
+    node.withUnsafeMutablePointerToElements { places in
+      fill(places)
+      if let own = site.own { DelayedNode.ownSite(places, count).initialize(to: .passRetained(own)) }
+    }
     return node
   }
 
-  @usableFromInline
-  package static func make(_ head: DelayedHead, on inputs: [DelayedNode]) -> DelayedNode {
-    make(head) { places in
+  static func make(
+    at site: DelayedSiteReference, on inputs: [DelayedNode], isInSlot: Bool, body: @escaping TaskBody
+  ) -> DelayedNode {
+    make(at: site, count: inputs.count, isInSlot: isInSlot, body: body) { places in
       for (place, input) in inputs.enumerated() { (places + place).initialize(to: .passRetained(input)) }
     }
   }
@@ -95,42 +92,111 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
   }
 
   /// What the node has in common with others.
-  package var site: DelayedSite { header.site }
+  package var site: DelayedSite {
+    withUnsafeMutablePointers { head, places in
+      guard head.pointee.ownsSite else { return SharedSites.site(head.pointee.sharedSite) }
+      return DelayedNode.ownSite(places, Int(head.pointee.count)).pointee.takeUnretainedValue()
+    }
+  }
+
+  /// What few nodes have.
+  @inline(__always)
+  package var extras: DelayedExtras? {
+    withUnsafeMutablePointers { head, places in
+      guard head.pointee.ownsSite else { return nil }
+      return DelayedNode.ownSite(places, Int(head.pointee.count)).pointee._withUnsafeGuaranteedRef { $0.extras }
+    }
+  }
 
   /// The work.
-  package var body: TaskBody { header.body }
+  package var body: TaskBody { withUnsafeMutablePointerToHeader { $0.pointee.body } }
 
   /// Whether the result stands in its slot, and takes no memory of its own.
-  package var isInSlot: Bool { header.isInSlot }
+  package var isInSlot: Bool { withUnsafeMutablePointerToHeader { $0.pointee.isInSlot } }
 
   /// Asks for what a lowering looks at first in a node: whether it was written down.
   @inline(__always)
   static func prefetchMark(_ node: Unmanaged<DelayedNode>) {
-    // The object's own two words, then those of the body and the site.
-    prefetch(node.toOpaque() + 40)
+    // Behind the object's own two words.
+    martlet_prefetch(node.toOpaque() + 16)
   }
+
+  /// Where a node's own site stands: behind its `count` dependencies.
+  @inline(__always)
+  private static func ownSite(
+    _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>, _ count: Int
+  ) -> UnsafeMutablePointer<Unmanaged<DelayedSite>> {
+    UnsafeMutableRawPointer(places + count).assumingMemoryBound(to: Unmanaged<DelayedSite>.self)
+  }
+
+  // Nothing is read through `header` below: each access would be checked while the program runs, at a tenth of the time.
 
   deinit {
-    if header.ownsNothing { return }
-    header.dropSite()
-    if header.count == 0 { return }
-    var open: [DelayedNode] = []
-    release(into: &open)
-    while let node = open.popLast() { node.release(into: &open) }
-  }
-
-  /// Gives the dependencies up. Those that nobody else refers to and that have some themselves are put on `open`, not freed:
-  /// freeing them here would nest as deep as the graph.
-  private func release(into open: inout [DelayedNode]) {
     withUnsafeMutablePointers { head, places in
-      let count = Int(head.pointee.count)
-      head.pointee.dropDependencies()
-      // The inputs' counts of references: all at a time, not one after the other.
-      for place in 0..<count { prefetch(places[place].toOpaque()) }
-      for place in 0..<count {
-        var input = places[place].takeRetainedValue()
-        if input.header.count > 0, isKnownUniquelyReferenced(&input) { open.append(input) }
+      if head.pointee.ownsNothing { return }
+      var open: Unmanaged<DelayedNode>?
+      DelayedNode.release(head, places, &open)
+      while let node = open {
+        node._withUnsafeGuaranteedRef {
+          $0.withUnsafeMutablePointers { head, places in
+            open = DelayedNode.next(head)
+            DelayedNode.release(head, places, &open)
+          }
+        }
+        node.release()
       }
     }
+  }
+
+  /// Gives up all that a node owns but its body. Dependencies that nobody else refers to, and that own something themselves, are put
+  /// before `open`, a list linked through their marks, and not freed: freeing them here would nest as deep as the graph.
+  @inline(__always)
+  private static func release(
+    _ head: UnsafeMutablePointer<DelayedHead>, _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>,
+    _ open: inout Unmanaged<DelayedNode>?
+  ) {
+    let count = Int(head.pointee.count)
+    if head.pointee.ownsSite { releaseSite(DelayedNode.ownSite(places, count).pointee, &open) }
+    head.pointee.dropAll()
+    release(places, count, &open)
+  }
+
+  /// The same for a node's own site, where what the node waits for without a result hangs on it.
+  private static func releaseSite(_ site: Unmanaged<DelayedSite>, _ open: inout Unmanaged<DelayedNode>?) {
+    var site = site.takeRetainedValue()
+    guard isKnownUniquelyReferenced(&site) else { return }
+    var predecessors = site.takePredecessors()
+    predecessors.withUnsafeMutableBufferPointer {
+      if let places = $0.baseAddress { release(places, $0.count, &open) }
+    }
+  }
+
+  @inline(__always)
+  private static func release(
+    _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>, _ count: Int, _ open: inout Unmanaged<DelayedNode>?
+  ) {
+    // The counts of references: all at a time, not one after the other.
+    for place in 0..<count { martlet_prefetch(places[place].toOpaque()) }
+    let nodes = UnsafeMutableRawPointer(places).assumingMemoryBound(to: DelayedNode.self)
+    for place in 0..<count {
+      let node = places[place]
+      // The count of references first: of what others refer to, nothing else is looked at.
+      let isListed =
+        isKnownUniquelyReferenced(&nodes[place])
+        && node._withUnsafeGuaranteedRef {
+          $0.withUnsafeMutablePointerToHeader { head in
+            if head.pointee.ownsNothing { return false }
+            head.pointee.mark = open.map { UInt64(UInt(bitPattern: $0.toOpaque())) } ?? 0
+            return true
+          }
+        }
+      if isListed { open = node } else { node.release() }
+    }
+  }
+
+  /// The node that follows in a list of those to be freed.
+  @inline(__always)
+  private static func next(_ head: UnsafeMutablePointer<DelayedHead>) -> Unmanaged<DelayedNode>? {
+    UnsafeRawPointer(bitPattern: UInt(head.pointee.mark)).map { .fromOpaque($0) }
   }
 }

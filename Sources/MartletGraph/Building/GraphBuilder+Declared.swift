@@ -13,18 +13,31 @@ extension GraphBuilder {
   ///
   /// - Parameter number: That of its label.
   package mutating func addDeclared(
-    _ number: UInt32, kind: TaskKind, traits: TaskTraits?, body: @escaping TaskBody
+    _ number: UInt32, kind: TaskKind, traits: TaskTraits, body: @escaping TaskBody
   ) -> UInt32 {
     let cell = signals.isEmpty ? TaskCell(body: body) : waitingCell(TaskCell(body: body))
+    let task = addPlain(number, kind: kind, cell)
+    if traits != .none { self.traits.append((task, traits)) }
+    return task
+  }
+
+  /// The same for one of many: without traits, and waiting for nothing but its `count` inputs.
+  package mutating func addPlain(
+    _ number: UInt32, kind: TaskKind, on inputs: UnsafePointer<UInt32>, count: Int, _ cell: consuming TaskCell
+  ) -> UInt32 {
+    for place in 0..<count { columns.depend(on: inputs[place]) }
+    return addPlain(number, kind: kind, cell)
+  }
+
+  @inline(__always)
+  private mutating func addPlain(_ number: UInt32, kind: TaskKind, _ cell: consuming TaskCell) -> UInt32 {
     let digest = labels.nextMember(of: number)
-    let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
-    if let traits, traits != .none { self.traits.append((task.rawValue, traits)) }
-    return task.rawValue
+    return columns.append(digest: digest, label: number, kind: kind, cell: cell).rawValue
   }
 
   /// The same with a digest that the front end knows; where a task has it already, that one is given.
   package mutating func addKeyed(
-    _ label: String, at place: CompactLocation, kind: TaskKind, traits: TaskTraits?, digest: Digest128,
+    _ label: String, at place: CompactLocation, kind: TaskKind, traits: TaskTraits, digest: Digest128,
     body: @escaping TaskBody
   ) -> UInt32 {
     if let task = keys.task(with: digest, in: columns.digests) {
@@ -36,7 +49,7 @@ extension GraphBuilder {
     let number = labels.intern(label, at: place)
     let task = columns.append(digest: digest, label: number, kind: kind, cell: cell)
     keys.insert(task.rawValue, in: columns.digests)
-    if let traits, traits != .none { self.traits.append((task.rawValue, traits)) }
+    if traits != .none { self.traits.append((task.rawValue, traits)) }
     return task.rawValue
   }
 

@@ -13,7 +13,7 @@ package typealias TaskBody =
 package struct TaskCell: ~Copyable, Sendable {
   @usableFromInline let body: TaskBody
 
-  @inlinable init(body: @escaping TaskBody) { self.body = body }
+  @inlinable package init(body: @escaping TaskBody) { self.body = body }
 
   /// Runs the body. Not inlined: where it is, the compiler retains the closure for the call.
   @inline(never)

@@ -163,6 +163,9 @@ private struct Person: Sendable {
     var pairs = delayed("first") { 1 }
     for _ in 0..<50_000 { pairs = delayed("pair", pairs, pairs) { ($0 &+ $1) & 0xffff | 1 } }
     _ = pairs
+    var steps = delayed("step") { 0 }
+    for number in 1...100_000 { steps = delayed("step") { number }.after(steps) }
+    #expect(try steps.run() == 100_000)
     let fan = (0..<100_000).map { number in delayed("leaf") { number } }
     #expect(try delayed("sum", all: fan) { $0.count }.run() == 100_000)
   }

@@ -78,6 +78,8 @@ package struct Lowering: ~Copyable {
       }
       if isWaiting { continue }
       path.removeLast(1)
+      // On the way back what was seen long ago is far again.
+      if place > 4 { DelayedNode.prefetchMark(path.memory[place &- 4].node) }
       let task = step.node._withUnsafeGuaranteedRef { write($0, step) }
       operands.removeLast(Int(total))
       put(task, for: step.node)
@@ -100,12 +102,12 @@ package struct Lowering: ~Copyable {
       object.withUnsafeMutablePointers { head, places in
         let inputs = head.pointee.count
         if !head.pointee.isInSlot { areInSlots = false }
-        if let extras = head.pointee.extras {
+        if let extras = object.extras {
           arePlain = false
           if let body = extras.shortcut?() {
-            let site = head.pointee.site
+            let site = object.site
             let task = builder.addDeclared(
-              builder.label(site.label, at: site.place), kind: .literal, traits: nil, body: body)
+              builder.label(site.label, at: site.place), kind: .literal, traits: .none, body: body)
             put(task, for: node)
             operands.append(task)
             return false
@@ -120,7 +122,7 @@ package struct Lowering: ~Copyable {
           path.append(Step(node: node, next: 0, inputs: inputs, predecessors: 0))
           return true
         }
-        let task = add(head)
+        let task = add(object, operands.memory, 0)
         put(task, for: node)
         operands.append(task)
         return false
@@ -147,31 +149,39 @@ package struct Lowering: ~Copyable {
   /// Adds the task of a node whose dependencies have theirs.
   @inline(__always)
   private mutating func write(_ node: DelayedNode, _ step: Step) -> UInt32 {
-    node.withUnsafeMutablePointerToHeader { head in
-      let first = operands.count &- Int(step.next)
-      if let extras = head.pointee.extras { return writeSpecial(head.pointee, extras, step, first) }
-      for place in first..<operands.count { builder.dependNext(on: operands.memory[place]) }
-      return add(head)
-    }
+    let first = operands.count &- Int(step.next)
+    if let extras = node.extras { return writeSpecial(node, extras, step, first) }
+    return add(node, operands.memory + first, Int(step.next))
   }
 
-  /// Adds a plain task on the dependencies named before.
+  /// Adds a plain task on `count` others.
   @inline(__always)
-  private mutating func add(_ head: UnsafeMutablePointer<DelayedHead>) -> UInt32 {
-    let address = head.pointee.siteAddress
-    let known = labels[address]
-    if known.address == address {
-      return builder.addDeclared(known.label, kind: known.kind, traits: nil, body: head.pointee.body)
+  private mutating func add(_ node: DelayedNode, _ inputs: UnsafeMutablePointer<UInt32>, _ count: Int) -> UInt32 {
+    node.withUnsafeMutablePointerToHeader { head in
+      let known = label(of: node, head)
+      return builder.addPlain(
+        known.label, kind: known.kind, on: inputs, count: count, TaskCell(body: head.pointee.body))
     }
-    let site = head.pointee.site
-    let label = builder.label(site.label, at: site.place)
-    labels[address] = RecentLabels.Entry(address: address, label: label, kind: site.kind)
-    return builder.addDeclared(label, kind: site.kind, traits: nil, body: head.pointee.body)
   }
 
-  private mutating func writeSpecial(_ head: DelayedHead, _ extras: DelayedExtras, _ step: Step, _ first: Int) -> UInt32
-  {
-    let site = head.site
+  /// The number of a node's label in this graph.
+  @inline(__always)
+  private mutating func label(
+    of node: DelayedNode, _ head: UnsafeMutablePointer<DelayedHead>
+  ) -> RecentLabels.Entry {
+    let number = head.pointee.siteNumber
+    if let number, labels[number].site == number { return labels[number] }
+    let site = node.site
+    let entry = RecentLabels.Entry(
+      site: number ?? .max, label: builder.label(site.label, at: site.place), kind: site.kind)
+    if let number { labels[number] = entry }
+    return entry
+  }
+
+  private mutating func writeSpecial(
+    _ node: DelayedNode, _ extras: DelayedExtras, _ step: Step, _ first: Int
+  ) -> UInt32 {
+    let site = node.site
     let all = (first..<operands.count).map { operands.memory[$0] }
     let (inputs, predecessors) = (all[..<Int(step.inputs)], all[Int(step.inputs)...])
     if !predecessors.isEmpty { builder.waitNext(for: predecessors.map { builder.declaredNode($0) }) }
@@ -181,10 +191,10 @@ package struct Lowering: ~Copyable {
     for input in inputs { builder.dependNext(on: input) }
     if let key = extras.key {
       return builder.addKeyed(
-        site.label, at: site.place, kind: site.kind, traits: extras.traits, digest: key, body: head.body)
+        site.label, at: site.place, kind: site.kind, traits: extras.traits, digest: key, body: node.body)
     }
     return builder.addDeclared(
-      builder.label(site.label, at: site.place), kind: site.kind, traits: extras.traits, body: head.body)
+      builder.label(site.label, at: site.place), kind: site.kind, traits: extras.traits, body: node.body)
   }
 }
 
@@ -194,7 +204,7 @@ extension DelayedNode {
   fileprivate func child(_ index: Int, inputs: Int) -> Unmanaged<DelayedNode> {
     withUnsafeMutablePointers { head, places in
       if index < inputs { return places[index] }
-      guard let extras = head.pointee.extras else { fatalError("a node without predecessors") }
+      guard let extras else { fatalError("a node without predecessors") }
       return .passUnretained(extras.predecessors[index - inputs])
     }
   }

@@ -12,11 +12,9 @@ public func delayed<Function: TaskFunction>(
     })
   return Delayed(
     node: DelayedNode.make(
-      DelayedHead(
-        label: Function.name, place: CompactLocation(fileID, line), kind: .call, extras: extras, count: inputs.count,
-        isInSlot: Slot.isInline(Function.Result.self)
-      ) { inputs, context, slot in slot.pointee.fill(try function.run(inputs, context)) },
-      on: inputs.map { $0.node }))
+      at: DelayedSiteReference(Function.name, CompactLocation(fileID, line), .call, extras),
+      on: inputs.map { $0.node }, isInSlot: Slot.isInline(Function.Result.self)
+    ) { inputs, context, slot in slot.pointee.fill(try function.run(inputs, context)) })
 }
 
 /// The same with inputs of different types.

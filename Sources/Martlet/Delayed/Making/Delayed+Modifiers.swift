@@ -84,10 +84,8 @@ extension Delayed {
     let (site, inputs) = (node.site, node.inputs)
     return Delayed(
       node: DelayedNode.make(
-        DelayedHead(
-          label: label ?? site.label, place: site.place, kind: kind ?? site.kind, extras: extras,
-          count: inputs.count, isInSlot: node.isInSlot, body: node.body),
-        on: inputs))
+        at: DelayedSiteReference(label ?? site.label, site.place, kind ?? site.kind, extras), on: inputs,
+        isInSlot: node.isInSlot, body: node.body))
   }
 }
 

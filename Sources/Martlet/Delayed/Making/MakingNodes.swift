@@ -8,9 +8,8 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(
-        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 0,
-        isInSlot: Slot.isInline(Value.self), body: body)
+      at: DelayedSiteReference(label, place, .closure, Annotations.extras), count: 0,
+      isInSlot: Slot.isInline(Value.self), body: body
     ) { _ in })
 }
 
@@ -20,9 +19,8 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(
-        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 1,
-        isInSlot: Slot.isInline(Value.self), body: body)
+      at: DelayedSiteReference(label, place, .closure, Annotations.extras), count: 1,
+      isInSlot: Slot.isInline(Value.self), body: body
     ) { $0.initialize(to: .passRetained(a)) })
 }
 
@@ -32,9 +30,8 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(
-        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 2,
-        isInSlot: Slot.isInline(Value.self), body: body)
+      at: DelayedSiteReference(label, place, .closure, Annotations.extras), count: 2,
+      isInSlot: Slot.isInline(Value.self), body: body
     ) {
       $0.initialize(to: .passRetained(a))
       ($0 + 1).initialize(to: .passRetained(b))
@@ -48,9 +45,8 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(
-        label: label, place: place, kind: .closure, extras: Annotations.extras, count: 3,
-        isInSlot: Slot.isInline(Value.self), body: body)
+      at: DelayedSiteReference(label, place, .closure, Annotations.extras), count: 3,
+      isInSlot: Slot.isInline(Value.self), body: body
     ) {
       $0.initialize(to: .passRetained(a))
       ($0 + 1).initialize(to: .passRetained(b))
@@ -65,10 +61,8 @@ package func makeDelayed<Value>(
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
-      DelayedHead(
-        label: label, place: place, kind: kind, extras: Annotations.extras, count: inputs.count,
-        isInSlot: Slot.isInline(Value.self), body: body),
-      on: inputs))
+      at: DelayedSiteReference(label, place, kind, Annotations.extras), on: inputs,
+      isInSlot: Slot.isInline(Value.self), body: body))
 }
 
 /// A body that gives the same value each time.
