@@ -38,7 +38,7 @@ extension ClusterTests {
         let scheduler = try TestScheduler()
         defer { scheduler.end() }
         let versions = try refusal(ScriptedPeer.settings(.client, versions: 7...9), scheduler)
-        #expect(versions.contains("speaks protocol 7 to 9") && versions.contains("speaks 1:"))
+        #expect(versions.contains("speaks protocol 7 to 9") && versions.contains("speaks 2:"))
         #expect(eventually { scheduler.hasLine("speaks 7 to 9") })
         #expect(try refusal(ScriptedPeer.settings(.scheduler), scheduler).contains("does not talk to the scheduler"))
         #expect(eventually { scheduler.lines.now.count == 2 })

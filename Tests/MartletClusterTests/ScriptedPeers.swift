@@ -13,7 +13,7 @@ class ScriptedPeer: SessionOwner, @unchecked Sendable {
   let session = Shared<Session?>(nil)
 
   static func settings(
-    _ role: Hello.Role, secret: String = "", versions: ClosedRange<UInt16> = 1...1
+    _ role: Hello.Role, secret: String = "", versions: ClosedRange<UInt16> = 2...2
   ) -> SessionSettings {
     let hello = Hello(
       role: role, oldestVersion: versions.lowerBound, newestVersion: versions.upperBound,

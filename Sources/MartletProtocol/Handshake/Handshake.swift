@@ -42,10 +42,11 @@ package struct Hello: Equatable, Sendable {
   }
 }
 
-/// The protocols that this version of Martlet speaks.
+/// The protocols that this version of Martlet speaks. A message whose bytes change is another version, released or not: builds that
+/// differ must be refused, and not meet bytes that they cannot read. A test holds a digest of all messages.
 package enum ProtocolVersion {
-  package static let oldest: UInt16 = 1
-  package static let newest: UInt16 = 1
+  package static let oldest: UInt16 = 2
+  package static let newest: UInt16 = 2
 }
 
 /// Why two sides do not talk to each other.
