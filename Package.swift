@@ -108,7 +108,9 @@ let package = Package(
       name: "cluster-program",
       dependencies: ["ClusterFunctions", "MartletCluster", "MartletProtocol", "MartletGraph", "MartletBytes"],
       path: "Tests/ClusterProgram", swiftSettings: strict),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
     .testTarget(

@@ -3,6 +3,7 @@ import MartletBytes
 import MartletGraph
 import MartletNet
 import MartletProtocol
+import TestSupport
 import MartletScheduler
 import Testing
 

@@ -40,15 +40,6 @@ package class PortableValueType: @unchecked Sendable {
   /// them tells.
   package var knowsSize: Bool { true }
 
-  /// The value in `slot` as bytes of its own.
-  ///
-  /// - Throws: `ByteError` when it cannot be written.
-  package func bytes(of slot: Slot) throws(ByteError) -> [UInt8] {
-    var writer = ByteWriter()
-    try write(slot, by: &writer)
-    return writer.takeBytes()
-  }
-
   /// Writes the value in `slot` behind nothing.
   ///
   /// - Parameter writer: Empty; empty again when this throws.

@@ -3,6 +3,7 @@ import MartletCluster
 import MartletGraph
 import MartletProtocol
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Martlet
