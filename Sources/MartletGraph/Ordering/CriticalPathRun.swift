@@ -1,4 +1,4 @@
-/// Writes an order along critical paths: what Dask's order does (2024 and later), in our own words and in linear time.
+/// Writes an order along critical paths: what Dask's order does (2024 and later), in our own words.
 ///
 /// From a sink one walks back through the heaviest inputs to a task that can be run: the critical path, which is run forward, with
 /// the other inputs of the tasks on it. Where an input is missing, one walks back into it first. Once that has happened, side paths
