@@ -51,11 +51,7 @@ struct GoalSearch {
     scratch.stamp.update(repeating: 0, count: shape.count)
     scratch.touched.update(repeating: 0, count: shape.count)
     mark.update(repeating: 0, count: shape.count)
-    for task in 0..<shape.count {
-      var sum: UInt64 = 0
-      for place in shape.inputs(task) { sum &+= UInt64(scratch.effort[Int(shape.dependencies[place])]) }
-      scratch.missingEffort[task] = sum
-    }
+    scratch.resetMissingEfforts()
     budget &-= 6 &* shape.count
     var nextGoal = 0
     while run.written < shape.count {

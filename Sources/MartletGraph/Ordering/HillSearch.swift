@@ -15,7 +15,8 @@ struct HillSearch {
     /// Thirty-two, those that are nearest to use.
     case broad
 
-    fileprivate var breadth: Int { self == .broad ? 32 : 3 }
+    fileprivate var breadth: Int { self == .broad ? Way.most : 3 }
+    fileprivate static let most = 32
   }
 
   private let scratch: OrderScratch
@@ -23,6 +24,7 @@ struct HillSearch {
   private let way: Way
   private let ready: UnsafeMutablePointer<UInt32>
   private let position: UnsafeMutablePointer<UInt32>
+  private let best: UnsafeMutablePointer<UInt64>
   private let seen: UnsafeMutablePointer<UInt64>
   private let seenMask: Int
   private var alive = 0
@@ -46,16 +48,15 @@ struct HillSearch {
     self.ceiling = ceiling
     self.way = way
     let tables = scratch.hills
-    (ready, position, seen, seenMask) = (tables.ready, tables.position, tables.seen, tables.seenMask)
+    (ready, position, best) = (tables.ready, tables.position, tables.best)
+    (seen, seenMask) = (tables.seen, tables.seenMask)
     frames.reserveCapacity(32)
     choices.reserveCapacity(128)
     let shape = scratch.shape
     scratch.resetStates()
+    scratch.resetMissingEfforts()
+    scratch.touched.update(repeating: 0, count: shape.count)
     for task in 0..<shape.count {
-      scratch.touched[task] = 0
-      var sum: UInt64 = 0
-      for place in shape.inputs(task) { sum &+= UInt64(scratch.effort[Int(shape.dependencies[place])]) }
-      scratch.missingEffort[task] = sum
       if scratch.states[task].missing == 0 {
         addReady(task)
         if shape.isSink(task) { push(task) }
@@ -103,27 +104,25 @@ struct HillSearch {
   private mutating func choose(_ budget: inout Int) {
     let start = choices.count
     let breadth = way.breadth
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: breadth) { best in
-      var found = 0
-      for place in 0..<readyCount {
-        let task = Int(ready[place])
-        if !fits(task) { continue }
-        let key = way == .scarce ? scarcity(of: task, &budget) : key(of: task, &budget)
-        if found == breadth {
-          if key >= best[found &- 1] { continue }
-          found &-= 1
-        }
-        var hole = found
-        while hole > 0, best[hole &- 1] > key {
-          best[hole] = best[hole &- 1]
-          hole &-= 1
-        }
-        best[hole] = key
-        found &+= 1
+    var found = 0
+    for place in 0..<readyCount {
+      let task = Int(ready[place])
+      if !fits(task) { continue }
+      let key = way == .scarce ? scarcity(of: task, &budget) : key(of: task, &budget)
+      if found == breadth {
+        if key >= best[found &- 1] { continue }
+        found &-= 1
       }
-      for place in (0..<found).reversed() { choices.append(UInt32(truncatingIfNeeded: best[place] & 0xffff)) }
-      budget &-= 2 &* found
+      var hole = found
+      while hole > 0, best[hole &- 1] > key {
+        best[hole] = best[hole &- 1]
+        hole &-= 1
+      }
+      best[hole] = key
+      found &+= 1
     }
+    for place in (0..<found).reversed() { choices.append(UInt32(truncatingIfNeeded: best[place] & 0xffff)) }
+    budget &-= 2 &* found
     frames.append(Frame(written: written, choices: start))
   }
 
@@ -308,6 +307,8 @@ final class HillTables {
   /// The ready tasks, and where each of them stands.
   let ready: UnsafeMutablePointer<UInt32>
   let position: UnsafeMutablePointer<UInt32>
+  /// The keys of a choice, the best one first.
+  let best: UnsafeMutablePointer<UInt64>
   /// States that were met: a table in which the last of each place is kept.
   let seen: UnsafeMutablePointer<UInt64>
   let seenMask: Int
@@ -317,7 +318,8 @@ final class HillTables {
     position = ready + count
     // The power of two above 8 a task.
     seenMask = (1 << (Int.bitWidth - (8 * count).leadingZeroBitCount)) - 1
-    seen = allocated(seenMask + 1)
+    seen = allocated(seenMask + 1 + HillSearch.Way.most)
+    best = seen + seenMask + 1
     seen.update(repeating: 0, count: seenMask + 1)
   }
 

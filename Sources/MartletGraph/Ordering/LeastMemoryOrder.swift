@@ -79,11 +79,9 @@ struct LeastMemoryOrder {
     if isSmall { goals(.newest, .asNumbered, isSteady: false, below: peak) }
     if isOptimal { return }
     if isNear || isMostlyPrivate {
-      budget.addForBatches()
       probeBatches()
       if isOptimal { return }
     }
-    if triesBatches { budget.addForRandomBatches() }
     tryRandom(sets, downTo: isNear ? budget.steps / 2 : 0)
     if isNear { moveTasks() }
     climb()
@@ -114,18 +112,13 @@ struct LeastMemoryOrder {
     return true
   }
 
-  /// Orders along critical paths, with ties told apart in some ways. Not where links are left out: they are the side paths.
+  /// The order along critical paths. Not where links are left out: they are the side paths.
   private mutating func followCriticalPaths() {
-    guard isNear, scratch.shape.links == nil, CriticalPathRun.fits(scratch.shape) else { return }
-    var seed: UInt64 = 0
-    while seed < 2, !isOptimal {
-      if seed == 0 { scratch.arrangeGoals(.mostEffort) } else { scratch.gatherSinks(seed) }
-      CriticalPathRun.apply(scratch, scratch.goals, seed: seed, to: scratch.base)
-      LateRun.apply(scratch, to: scratch.base)
-      budget.steps -= 8 * scratch.shape.count
-      hoist(below: peak)
-      seed += 1
-    }
+    guard scratch.shape.links == nil, CriticalPathRun.fits(scratch.shape) else { return }
+    CriticalPathRun.apply(scratch, seed: 0, to: scratch.base)
+    LateRun.apply(scratch, to: scratch.base)
+    budget.steps -= 30 * scratch.shape.count
+    hoist(below: peak)
   }
 
   /// Depth-first, through the inputs that are made of most tasks first.

@@ -16,23 +16,18 @@ struct OrderBudget {
   /// Above so many tasks only few candidates are tried: then a step takes longer, as memory has to be waited for.
   static let large = 30_000
 
-  /// As many steps as take some 1 µs a task, and up to 20,000 more, by which small graphs gain most.
+  /// As many steps as take up to 1 µs a task. What is there before the first step tells more in small graphs, so these get fewer.
   init(_ count: Int) {
     self.count = count
     if count > OrderBudget.large {
       steps = 160 * count
     } else {
-      steps = (count > OrderBudget.near ? 150 : 240) * count + min(200 * count, 20_000)
+      steps = (count > OrderBudget.near ? 200 : 240) * count
+      if count > 100, count <= OrderBudget.near { steps += min(150 * (count - 100), 100 * count) }
     }
-    // Of tiny graphs a few µs more: all that can be tried.
-    hills = max((count > OrderBudget.near ? 25 : 60) * count, 8000)
+    // Of graphs of fewer than twenty tasks a few µs more: all that can be tried.
+    hills = count > OrderBudget.near ? 25 * count : max(60 * count, 8000 - 340 * count)
   }
-
-  /// Of small graphs what batches take comes on top: most are no better for them.
-  mutating func addForBatches() { steps += min(60 * count, 6000) }
-
-  /// And of those that are, other beginnings.
-  mutating func addForRandomBatches() { steps += min(150 * count, 15_000) }
 
   /// What is left for the same graph without links. The rest is for making it, and an order of the graph from its order.
   ///

@@ -45,6 +45,8 @@ final class OrderScratch {
   let heap: UnsafeMutablePointer<GoalEntry>
   var heapCapacity: Int { 2 * shape.count + 64 }
   var missingEffort: UnsafeMutablePointer<UInt64>
+  /// What a search begins with in `missingEffort`: the effort of all inputs of a task.
+  private let inputEfforts: UnsafeMutablePointer<UInt64>
   var stamp: UnsafeMutablePointer<UInt32>
   var touched: UnsafeMutablePointer<UInt32>
   /// Only for the search by moves.
@@ -80,8 +82,9 @@ final class OrderScratch {
     heavy = take(edges)
     flags = allocated(count)
     isDone = flags
-    efforts = allocated(2 * count)
+    efforts = allocated(3 * count)
     missingEffort = efforts
+    inputEfforts = efforts + 2 * count
     heap = allocated(2 * count + 64)
     states = allocated(2 * count)
     freshStates = states + count
@@ -114,6 +117,7 @@ final class OrderScratch {
       }
       need[task] = most
       effort[task] = UInt32(truncatingIfNeeded: min(sum, 1 << 31))
+      inputEfforts[task] = sum &- 1
     }
     self.sinkCount = sinkCount
   }
@@ -131,6 +135,9 @@ final class OrderScratch {
     states.update(from: freshStates, count: shape.count)
     isDone.update(repeating: false, count: shape.count)
   }
+
+  /// Begins anew: nothing is made of what a task needs.
+  func resetMissingEfforts() { missingEffort.update(from: inputEfforts, count: shape.count) }
 
   /// How many results end by the links that lead to a task: these take their places.
   func freedByLinks(to task: Int) -> Int {
