@@ -93,7 +93,9 @@ extension Simulation {
       hangUp(connection, from: place)
     case .askWorker(let address, let request): ask(client, address, request)
     case .submitted(_, let futures): clients[client].submitted += futures
-    case .refused(_, let failure): clients[client].refusal = failure
+    case .refused(let id, let failure):
+      // One before it may be refused meanwhile, for an input that has failed: its futures fail, and are looked at as such.
+      if id.rawValue == clients[client].nextSubmission - 1 { clients[client].refusal = failure }
     case .resolved, .recomputing, .advanced, .stranded: break
     case .value(let future, _, .bytes(let bytes)): try take(client, future, try? UInt64(simulated: bytes))
     case .value(_, _, .frame): break

@@ -23,6 +23,11 @@ import Testing
     run((block * 25)..<(block * 25 + 25), faults: Fault.allCases)
   }
 
+  /// A graph that waits for data which no worker takes is refused while the next one is submitted.
+  @Test(arguments: [26_260, 30_110] as [UInt64]) func `seeds that were judged wrongly`(seed: UInt64) {
+    run(seed..<seed + 1, faults: Fault.allCases)
+  }
+
   @Test func `a seed does the same again`() throws {
     for seed in 500..<530 as Range<UInt64> {
       let first = try Simulation.run(seed: seed)
