@@ -36,6 +36,7 @@ package final class DelayedExtras: @unchecked Sendable {
       traits: traits ?? self.traits, predecessors: predecessors ?? self.predecessors, key: key, lower: lower,
       shortcut: shortcut)
   }
+
   /// Gives the predecessors up to a caller who knows that nobody else refers to this, and who owns them then.
   func takePredecessors() -> [Unmanaged<DelayedNode>] {
     let taken = predecessors.map { Unmanaged.passRetained($0) }
