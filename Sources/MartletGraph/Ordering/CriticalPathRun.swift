@@ -37,23 +37,22 @@ struct CriticalPathRun {
   /// Whether it is worth its time: few dependencies a task.
   static func fits(_ shape: OrderShape) -> Bool { Int(shape.starts[shape.count]) <= 6 * shape.count }
 
-  /// Fills `order`. What is equally heavy is told apart by `seed`.
-  static func apply(_ scratch: OrderScratch, seed: UInt64, to order: UnsafeMutablePointer<UInt32>) {
+  /// Fills `order`.
+  static func apply(_ scratch: OrderScratch, to order: UnsafeMutablePointer<UInt32>) {
     let (count, edges) = (scratch.shape.count, Int(scratch.shape.starts[scratch.shape.count]))
     // The flags are the last: a word for four of them.
     let block: UnsafeMutablePointer<UInt32> = allocated(6 * count + 2 * edges + 4 * count + count / 4 + 1)
     defer { block.deallocate() }
-    var run = CriticalPathRun(scratch, seed, order, block)
+    var run = CriticalPathRun(scratch, order, block)
     while let sink = run.nextSink() { run.reach(sink) }
   }
 
   private init(
-    _ scratch: OrderScratch, _ seed: UInt64, _ order: UnsafeMutablePointer<UInt32>,
-    _ block: UnsafeMutablePointer<UInt32>
+    _ scratch: OrderScratch, _ order: UnsafeMutablePointer<UInt32>, _ block: UnsafeMutablePointer<UInt32>
   ) {
     self.scratch = scratch
     self.order = order
-    targets = CriticalPathTargets(scratch, seed: seed)
+    targets = CriticalPathTargets(scratch)
     let shape = scratch.shape
     let count = shape.count
     missing = scratch.cursor

@@ -16,8 +16,7 @@ final class CriticalPathTargets {
   private var next = 0
   private let done: UnsafeMutablePointer<UInt64>
 
-  /// - Parameter seed: Tells apart what is equally heavy; 0 by number.
-  init(_ scratch: OrderScratch, seed: UInt64) {
+  init(_ scratch: OrderScratch) {
     self.scratch = scratch
     let shape = scratch.shape
     let count = shape.count
@@ -32,7 +31,7 @@ final class CriticalPathTargets {
     sources = weights + count
     done = sources + words &* count
     sorted = allocated(2 &* count)
-    weigh(sorted + count, seed)
+    weigh(sorted + count)
     sortSinks()
   }
 
@@ -41,13 +40,13 @@ final class CriticalPathTargets {
     sorted.deallocate()
   }
 
-  /// Whether a task is heavier than another one.
+  /// Whether a task is heavier than another one: of two that are equally heavy the one with the higher number.
   @inline(__always)
   func isHeavier(_ task: Int, than other: Int) -> Bool {
     weights[task] != weights[other] ? weights[task] > weights[other] : task > other
   }
 
-  private func weigh(_ serves: UnsafeMutablePointer<UInt32>, _ seed: UInt64) {
+  private func weigh(_ serves: UnsafeMutablePointer<UInt32>) {
     let shape = scratch.shape
     sources.update(repeating: 0, count: words &* (shape.count &+ 1))
     var source = 0
@@ -69,10 +68,9 @@ final class CriticalPathTargets {
       var made = 0
       for word in 0..<words { made &+= row[word].nonzeroBitCount }
       if shape.isSink(task) { widest = max(widest, made) }
-      let tie = seed == 0 ? 0 : mixed(seed ^ UInt64(task)) &>> 58
       weights[task] =
         UInt64(scratch.effort[task]) &<< 32 | UInt64(min(inputs.count, 127)) &<< 25 | UInt64(min(made, 511)) &<< 16
-        | UInt64(1023 &- min(most, 1023)) &<< 6 | tie
+        | UInt64(1023 &- min(most, 1023)) &<< 6
     }
   }
 

@@ -115,7 +115,7 @@ struct LeastMemoryOrder {
   /// The order along critical paths. Not where links are left out: they are the side paths.
   private mutating func followCriticalPaths() {
     guard scratch.shape.links == nil, CriticalPathRun.fits(scratch.shape) else { return }
-    CriticalPathRun.apply(scratch, seed: 0, to: scratch.base)
+    CriticalPathRun.apply(scratch, to: scratch.base)
     LateRun.apply(scratch, to: scratch.base)
     budget.steps -= 30 * scratch.shape.count
     hoist(below: peak)

@@ -68,22 +68,20 @@ import Testing
     #expect(missed.isEmpty, "seeds \(missed)")
   }
 
-  /// Against a model of the order of Dask, which at times does better than Dask: on the one graph that is above, it keeps 8
-  /// results, Dask 2026.8 10, and ours 9.
+  /// Against a model of the order of Dask, which at times does better than Dask: on the graph of seed 56 it keeps 8 results,
+  /// Dask 2026.8 10, and ours 9.
   @Test(arguments: 0..<6 as Range<UInt64>)
-  func `hardly any graph of any family keeps more alive than the order by critical paths`(part: UInt64) {
-    var (below, above) = (0, 0)
+  func `no graph of any family but one keeps more alive than the order by critical paths`(part: UInt64) {
+    var below = 0
     for seed in (200 * part)..<(200 * (part + 1)) {
       var random = SeededGenerator(seed: seed)
       let shape = ShapedGraph.ofFamilies(&random)
       let critical = CriticalPathOrder(shape.dependencies).order
       #expect(critical.count == shape.dependencies.count, "seed \(seed): the model is wrong")
       let (ours, theirs) = (shape.graph().liveResults().peak, shape.peak(critical))
-      #expect(ours <= theirs + 1, "seed \(seed)")
+      #expect(ours <= theirs + (seed == 56 ? 1 : 0), "seed \(seed)")
       if ours < theirs { below += 1 }
-      if ours > theirs { above += 1 }
     }
-    #expect(above <= (part == 0 ? 1 : 0))
     #expect(below > 20, "the model is no match")
   }
 
