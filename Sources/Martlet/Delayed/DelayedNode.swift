@@ -9,6 +9,13 @@ package struct DelayedHead {
   /// The task that the node was written down as, below the number of the lowering that did so: see `LoweringTurn`. At the end of
   /// the node's life, the next one that is freed.
   package var mark: UInt64 = 0
+  /// Apart from the mark, which only the lowering that has the turn may look at: others must not read it along with the rest.
+  package fileprivate(set) var made: DelayedMake
+}
+
+/// What a node was made with: nothing of it changes while somebody refers to the node.
+@usableFromInline
+package struct DelayedMake {
   /// The dependencies that the node owns, none once its memory is on its way back; above, the flags.
   private var countAndFlags: UInt32
   /// The number of the site among the shared ones, where the node does not own it.
@@ -24,16 +31,16 @@ package struct DelayedHead {
     self.body = body
     sharedSite = site.shared
     countAndFlags =
-      UInt32(count) | (site.isOwned ? DelayedHead.ownership : 0) | (isInSlot ? DelayedHead.slotResult : 0)
+      UInt32(count) | (site.isOwned ? DelayedMake.ownership : 0) | (isInSlot ? DelayedMake.slotResult : 0)
   }
 
   /// The dependencies that the node owns.
   @inline(__always)
-  package var count: UInt32 { countAndFlags & (DelayedHead.slotResult &- 1) }
+  package var count: UInt32 { countAndFlags & (DelayedMake.slotResult &- 1) }
 
   /// Whether the result stands in its slot, and takes no memory of its own.
   @inline(__always)
-  package var isInSlot: Bool { countAndFlags & DelayedHead.slotResult != 0 }
+  package var isInSlot: Bool { countAndFlags & DelayedMake.slotResult != 0 }
 
   /// Number of the site, the same for nodes that share one; nil where the node has one of its own.
   @inline(__always)
@@ -41,13 +48,13 @@ package struct DelayedHead {
 
   /// Whether nothing has to be let go of but the body.
   @inline(__always)
-  fileprivate var ownsNothing: Bool { countAndFlags & ~DelayedHead.slotResult == 0 }
+  fileprivate var ownsNothing: Bool { countAndFlags & ~DelayedMake.slotResult == 0 }
 
   @inline(__always)
-  fileprivate var ownsSite: Bool { countAndFlags & DelayedHead.ownership != 0 }
+  fileprivate var ownsSite: Bool { countAndFlags & DelayedMake.ownership != 0 }
 
   @inline(__always)
-  fileprivate mutating func dropAll() { countAndFlags &= DelayedHead.slotResult }
+  fileprivate mutating func dropAll() { countAndFlags &= DelayedMake.slotResult }
 }
 
 /// One delayed computation: a task that is in no graph yet, and what it depends on. Immutable, shared by all who refer
@@ -67,7 +74,7 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
   ) -> DelayedNode {
     let node = unsafeDowncast(
       DelayedNode.create(minimumCapacity: count &+ (site.isOwned ? 1 : 0)) { _ in
-        DelayedHead(site, count: count, isInSlot: isInSlot, body: body)
+        DelayedHead(made: DelayedMake(site, count: count, isInSlot: isInSlot, body: body))
       }, to: DelayedNode.self)
     node.withUnsafeMutablePointerToElements { places in
       fill(places)
@@ -87,15 +94,15 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
   /// The dependencies in their order.
   package var inputs: [DelayedNode] {
     withUnsafeMutablePointers { head, places in
-      (0..<Int(head.pointee.count)).map { places[$0].takeUnretainedValue() }
+      (0..<Int(head.pointee.made.count)).map { places[$0].takeUnretainedValue() }
     }
   }
 
   /// What the node has in common with others.
   package var site: DelayedSite {
     withUnsafeMutablePointers { head, places in
-      guard head.pointee.ownsSite else { return SharedSites.site(head.pointee.sharedSite) }
-      return DelayedNode.ownSite(places, Int(head.pointee.count)).pointee.takeUnretainedValue()
+      guard head.pointee.made.ownsSite else { return SharedSites.site(head.pointee.made.sharedSite) }
+      return DelayedNode.ownSite(places, Int(head.pointee.made.count)).pointee.takeUnretainedValue()
     }
   }
 
@@ -103,16 +110,16 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
   @inline(__always)
   package var extras: DelayedExtras? {
     withUnsafeMutablePointers { head, places in
-      guard head.pointee.ownsSite else { return nil }
-      return DelayedNode.ownSite(places, Int(head.pointee.count)).pointee._withUnsafeGuaranteedRef { $0.extras }
+      guard head.pointee.made.ownsSite else { return nil }
+      return DelayedNode.ownSite(places, Int(head.pointee.made.count)).pointee._withUnsafeGuaranteedRef { $0.extras }
     }
   }
 
   /// The work.
-  package var body: TaskBody { withUnsafeMutablePointerToHeader { $0.pointee.body } }
+  package var body: TaskBody { withUnsafeMutablePointerToHeader { $0.pointee.made.body } }
 
   /// Whether the result stands in its slot, and takes no memory of its own.
-  package var isInSlot: Bool { withUnsafeMutablePointerToHeader { $0.pointee.isInSlot } }
+  package var isInSlot: Bool { withUnsafeMutablePointerToHeader { $0.pointee.made.isInSlot } }
 
   /// Asks for what a lowering looks at first in a node: whether it was written down.
   @inline(__always)
@@ -133,7 +140,7 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
 
   deinit {
     withUnsafeMutablePointers { head, places in
-      if head.pointee.ownsNothing { return }
+      if head.pointee.made.ownsNothing { return }
       var open: Unmanaged<DelayedNode>?
       DelayedNode.release(head, places, &open)
       while let node = open {
@@ -155,9 +162,9 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
     _ head: UnsafeMutablePointer<DelayedHead>, _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>,
     _ open: inout Unmanaged<DelayedNode>?
   ) {
-    let count = Int(head.pointee.count)
-    if head.pointee.ownsSite { releaseSite(DelayedNode.ownSite(places, count).pointee, &open) }
-    head.pointee.dropAll()
+    let count = Int(head.pointee.made.count)
+    if head.pointee.made.ownsSite { releaseSite(DelayedNode.ownSite(places, count).pointee, &open) }
+    head.pointee.made.dropAll()
     release(places, count, &open)
   }
 
@@ -185,7 +192,7 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
         isKnownUniquelyReferenced(&nodes[place])
         && node._withUnsafeGuaranteedRef {
           $0.withUnsafeMutablePointerToHeader { head in
-            if head.pointee.ownsNothing { return false }
+            if head.pointee.made.ownsNothing { return false }
             head.pointee.mark = open.map { UInt64(UInt(bitPattern: $0.toOpaque())) } ?? 0
             return true
           }

@@ -100,8 +100,8 @@ package struct Lowering: ~Copyable {
     }
     return node._withUnsafeGuaranteedRef { object in
       object.withUnsafeMutablePointers { head, places in
-        let inputs = head.pointee.count
-        if !head.pointee.isInSlot { areInSlots = false }
+        let inputs = head.pointee.made.count
+        if !head.pointee.made.isInSlot { areInSlots = false }
         if let extras = object.extras {
           arePlain = false
           if let body = extras.shortcut?() {
@@ -160,7 +160,7 @@ package struct Lowering: ~Copyable {
     node.withUnsafeMutablePointerToHeader { head in
       let known = label(of: node, head)
       return builder.addPlain(
-        known.label, kind: known.kind, on: inputs, count: count, TaskCell(body: head.pointee.body))
+        known.label, kind: known.kind, on: inputs, count: count, TaskCell(body: head.pointee.made.body))
     }
   }
 
@@ -169,7 +169,7 @@ package struct Lowering: ~Copyable {
   private mutating func label(
     of node: DelayedNode, _ head: UnsafeMutablePointer<DelayedHead>
   ) -> RecentLabels.Entry {
-    let number = head.pointee.siteNumber
+    let number = head.pointee.made.siteNumber
     if let number, labels[number].site == number { return labels[number] }
     let site = node.site
     let entry = RecentLabels.Entry(
