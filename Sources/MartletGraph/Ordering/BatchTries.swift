@@ -10,7 +10,7 @@ extension LeastMemoryOrder {
   }
 
   /// Tries batches: of one result, through the inputs that take the most work first, which makes each join as soon as it can be
-  /// had; and of two other sizes. When one is nearly as good as what is there, others will be tried.
+  /// had; and of two other sizes, as long as there are steps. When one is nearly as good as what is there, others will be tried.
   mutating func probeBatches() {
     var ceiling = peak
     if isNear {
@@ -21,6 +21,7 @@ extension LeastMemoryOrder {
       if tryBatches(1, below: ceiling) { triesBatches = true }
     }
     for size in [4, 8] where size < scratch.shape.count {
+      if isNear, budget.steps <= 0 { return }
       scratch.depthFirst(scratch.sinks, by: scratch.sorted, seed: nil)
       if tryBatches(size, below: ceiling) { triesBatches = true }
     }

@@ -14,8 +14,8 @@ struct GoalSearch {
     case random(UInt64)
   }
 
-  /// In which order sinks are gone for when there is no goal.
-  enum Beginning { case asNumbered, leastEffort, mostEffort, random(UInt64) }
+  /// In which order sinks are gone for when there is no goal; `arranged`: as the scratch has them already.
+  enum Beginning { case asNumbered, leastEffort, mostEffort, arranged, random(UInt64) }
 
   let scratch: OrderScratch
   let preference: Preference

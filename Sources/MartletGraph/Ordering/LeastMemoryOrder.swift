@@ -71,6 +71,7 @@ struct LeastMemoryOrder {
     putOff()
     if isOptimal { return }
     goals(.oldest, .leastEffort, isSteady: true, below: isNear ? Int.max : peak)
+    followFromEnd()
     if isOptimal { return }
     goals(.oldest, .mostEffort, isSteady: false, below: peak)
     if isOptimal { return }
@@ -117,7 +118,7 @@ struct LeastMemoryOrder {
     guard scratch.shape.links == nil, CriticalPathRun.fits(scratch.shape) else { return }
     CriticalPathRun.apply(scratch, to: scratch.base)
     LateRun.apply(scratch, to: scratch.base)
-    budget.steps -= 30 * scratch.shape.count
+    budget.steps -= 55 * scratch.shape.count
     hoist(below: peak)
   }
 
@@ -130,6 +131,13 @@ struct LeastMemoryOrder {
     scratch.depthFirst(scratch.sinks, by: scratch.heavy, seed: nil)
     budget.steps -= 10 * count
     hoist(below: isNear ? Int.max : peak)
+  }
+
+  /// From one end of the graph to the other, where it has several sinks and two ends.
+  private mutating func followFromEnd() {
+    if scratch.sinkCount < 2 { return }
+    budget.steps -= 6 * scratch.shape.count
+    if scratch.arrangeGoalsFromEnd() { goals(.oldest, .arranged, isSteady: true, below: peak) }
   }
 
   /// Orders near the best one, until the budget is used up.

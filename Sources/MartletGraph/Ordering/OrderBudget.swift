@@ -23,7 +23,7 @@ struct OrderBudget {
       steps = 160 * count
     } else {
       steps = (count > OrderBudget.near ? 200 : 240) * count
-      if count > 100, count <= OrderBudget.near { steps += min(150 * (count - 100), 100 * count) }
+      if count > 100, count <= OrderBudget.near { steps += min(60 * (count - 100), 30 * count) }
     }
     // Of graphs of fewer than twenty tasks a few µs more: all that can be tried.
     hills = count > OrderBudget.near ? 25 * count : max(60 * count, 8000 - 340 * count)

@@ -102,6 +102,19 @@ import Testing
     }
   }
 
+  /// From one end to the other, wherever that is: then no more is alive than one window.
+  @Test func `windows over parts in any order keep one window alive`() {
+    for seed in sampled(0..<100 as Range<UInt64>) {
+      var random = SeededGenerator(seed: seed)
+      let (count, width) = (20 + random.below(380), 2 + random.below(7))
+      var shape = ShapedGraph()
+      let parts = shape.tasks(count)
+      for start in 0...(count - width) { _ = shape.task(Array(parts[start..<(start + width)])) }
+      let peak = shape.renumbered(&random).graph().liveResults().peak
+      #expect(peak == width, "seed \(seed): \(count) parts")
+    }
+  }
+
   /// Also above the size from which few candidates are tried.
   @Test(arguments: [false, true], [1500, 12_000])
   func `many parts that are reduced several times are not all alive at once`(isMapped: Bool, partCount: Int) {
