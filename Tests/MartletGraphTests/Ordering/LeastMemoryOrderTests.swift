@@ -96,6 +96,21 @@ import Testing
     }
   }
 
+  /// Layers of which a third are sinks; on these, which sink is next decides whether the model is better.
+  @Test(arguments: [18, 268, 622, 750] as [UInt64])
+  func `of many sinks the nearest one is next`(seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    var shape = ShapedGraph()
+    var row = shape.tasks(20 + random.below(280))
+    for _ in 0...random.below(3) {
+      row = (0..<(20 + random.below(280))).map { _ in
+        shape.task((0...random.below(3)).map { _ in row[random.below(row.count)] })
+      }
+    }
+    let critical = shape.peak(CriticalPathOrder(shape.dependencies).order)
+    #expect(shape.graph().liveResults().peak <= critical)
+  }
+
   @Test func `joins that can be had early are made early where that keeps less alive`() {
     for (place, known) in JoinedEarly.all.enumerated() {
       #expect(known.shape.graph().liveResults().peak <= known.dask, "graph \(place)")
