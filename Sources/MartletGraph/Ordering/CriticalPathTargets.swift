@@ -23,7 +23,7 @@ final class CriticalPathTargets {
   private let leadStarts: UnsafeMutablePointer<UInt32>
 
   private static let none = Int16.max
-  /// As many words has a set of sources at most.
+  /// As many words has a set of sources at most: the number of sources has twelve bits in a weight.
   private static let limit = 16
 
   init(_ scratch: OrderScratch) {
@@ -95,8 +95,8 @@ final class CriticalPathTargets {
         entries &+= made
       }
       weights[task] =
-        UInt64(scratch.effort[task]) &<< 32 | UInt64(min(inputs.count, 127)) &<< 25 | UInt64(min(made, 511)) &<< 16
-        | UInt64(1023 &- min(most, 1023)) &<< 6
+        UInt64(scratch.effort[task]) &<< 32 | UInt64(min(inputs.count, 255)) &<< 24 | UInt64(made) &<< 12
+        | UInt64(4095 &- min(most, 4095))
     }
     return entries
   }

@@ -135,7 +135,7 @@ struct LeastMemoryOrder {
 
   /// From one end of the graph to the other, where it has several sinks and two ends.
   private mutating func followFromEnd() {
-    if scratch.sinkCount < 2 { return }
+    if scratch.sinkCount < 2 || isOptimal { return }
     budget.steps -= 6 * scratch.shape.count
     if scratch.arrangeGoalsFromEnd() { goals(.oldest, .arranged, isSteady: true, below: peak) }
   }
