@@ -25,7 +25,8 @@ let package = Package(
     .target(name: "MartletSystem", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "MartletBytes", dependencies: ["MartletSystem"], swiftSettings: strict),
     .target(
-      name: "MartletGraph", dependencies: ["MartletBytes"], exclude: ["Ordering/README.md"], swiftSettings: strict),
+      name: "MartletGraph", dependencies: ["MartletBytes", "MartletSystem"], exclude: ["Ordering/README.md"],
+      swiftSettings: strict),
     .target(
       name: "MartletEngine", dependencies: ["MartletGraph", "MartletSystem"],
       exclude: ["Desk/README.md", "Pool/README.md", "Events/README.md", "Memory/README.md"], swiftSettings: strict),
@@ -111,7 +112,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["MartletGraph", "MartletBytes"], path: "Tests/TestSupport",
       swiftSettings: strict),
-    .testTarget(name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletBytesTests", dependencies: ["TestSupport", "MartletBytes", "MartletSystem"], swiftSettings: strict),
     .testTarget(name: "MartletGraphTests", dependencies: ["TestSupport", "MartletGraph"], swiftSettings: strict),
     .testTarget(
       name: "MartletEngineTests", dependencies: ["TestSupport", "MartletEngine", "MartletGraph"], swiftSettings: strict),

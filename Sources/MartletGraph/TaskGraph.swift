@@ -103,10 +103,10 @@ public final class TaskGraph: @unchecked Sendable {
   }
 
   deinit {
-    order.deallocate()
-    dependentStarts.deallocate()
-    dependents.deallocate()
-    roots.deallocate()
+    release(order)
+    release(dependentStarts)
+    release(dependents)
+    release(roots)
   }
 
   /// Gives the tasks of a draft away: nothing may look at it afterwards but for its stamp and labels.
@@ -122,7 +122,7 @@ public final class TaskGraph: @unchecked Sendable {
   /// O(tasks + dependencies).
   public func liveResults() -> LiveResults {
     let scratch: UnsafeMutablePointer<UInt32> = allocated(count)
-    defer { scratch.deallocate() }
+    defer { release(scratch) }
     return LiveResults(shape, order, scratch)
   }
 

@@ -10,7 +10,7 @@ package struct DelayedHead {
   /// the node's life, the next one that is freed.
   package var mark: UInt64 = 0
   /// Apart from the mark, which only the lowering that has the turn may look at: others must not read it along with the rest.
-  package fileprivate(set) var made: DelayedMake
+  package internal(set) var made: DelayedMake
 }
 
 /// What a node was made with: nothing of it changes while somebody refers to the node.
@@ -48,13 +48,13 @@ package struct DelayedMake {
 
   /// Whether nothing has to be let go of but the body.
   @inline(__always)
-  fileprivate var ownsNothing: Bool { countAndFlags & ~DelayedMake.slotResult == 0 }
+  var ownsNothing: Bool { countAndFlags & ~DelayedMake.slotResult == 0 }
 
   @inline(__always)
-  fileprivate var ownsSite: Bool { countAndFlags & DelayedMake.ownership != 0 }
+  var ownsSite: Bool { countAndFlags & DelayedMake.ownership != 0 }
 
   @inline(__always)
-  fileprivate mutating func dropAll() { countAndFlags &= DelayedMake.slotResult }
+  mutating func dropAll() { countAndFlags &= DelayedMake.slotResult }
 }
 
 /// One delayed computation: a task that is in no graph yet, and what it depends on. Immutable, shared by all who refer
@@ -128,9 +128,16 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
     martlet_prefetch(node.toOpaque() + 16)
   }
 
+  /// Asks for all of a node that has a few dependencies: it seldom begins where a cache line does.
+  @inline(__always)
+  static func prefetch(_ node: Unmanaged<DelayedNode>) {
+    prefetchMark(node)
+    martlet_prefetch(node.toOpaque() + 64)
+  }
+
   /// Where a node's own site stands: behind its `count` dependencies.
   @inline(__always)
-  private static func ownSite(
+  static func ownSite(
     _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>, _ count: Int
   ) -> UnsafeMutablePointer<Unmanaged<DelayedSite>> {
     UnsafeMutableRawPointer(places + count).assumingMemoryBound(to: Unmanaged<DelayedSite>.self)
@@ -141,69 +148,14 @@ package final class DelayedNode: ManagedBuffer<DelayedHead, Unmanaged<DelayedNod
   deinit {
     withUnsafeMutablePointers { head, places in
       if head.pointee.made.ownsNothing { return }
-      var open: Unmanaged<DelayedNode>?
-      DelayedNode.release(head, places, &open)
-      while let node = open {
-        node._withUnsafeGuaranteedRef {
-          $0.withUnsafeMutablePointers { head, places in
-            open = DelayedNode.next(head)
-            DelayedNode.release(head, places, &open)
-          }
-        }
+      var freed = FreedNodes(head)
+      freed.release(head, places)
+      var next = freed.next()
+      while let node = next {
+        node._withUnsafeGuaranteedRef { $0.withUnsafeMutablePointers { freed.release($0, $1) } }
+        next = freed.next()
         node.release()
       }
     }
-  }
-
-  /// Gives up all that a node owns but its body. Dependencies that nobody else refers to, and that own something themselves, are put
-  /// before `open`, a list linked through their marks, and not freed: freeing them here would nest as deep as the graph.
-  @inline(__always)
-  private static func release(
-    _ head: UnsafeMutablePointer<DelayedHead>, _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>,
-    _ open: inout Unmanaged<DelayedNode>?
-  ) {
-    let count = Int(head.pointee.made.count)
-    if head.pointee.made.ownsSite { releaseSite(DelayedNode.ownSite(places, count).pointee, &open) }
-    head.pointee.made.dropAll()
-    release(places, count, &open)
-  }
-
-  /// The same for a node's own site, where what the node waits for without a result hangs on it.
-  private static func releaseSite(_ site: Unmanaged<DelayedSite>, _ open: inout Unmanaged<DelayedNode>?) {
-    var site = site.takeRetainedValue()
-    guard isKnownUniquelyReferenced(&site) else { return }
-    var predecessors = site.takePredecessors()
-    predecessors.withUnsafeMutableBufferPointer {
-      if let places = $0.baseAddress { release(places, $0.count, &open) }
-    }
-  }
-
-  @inline(__always)
-  private static func release(
-    _ places: UnsafeMutablePointer<Unmanaged<DelayedNode>>, _ count: Int, _ open: inout Unmanaged<DelayedNode>?
-  ) {
-    // The counts of references: all at a time, not one after the other.
-    for place in 0..<count { martlet_prefetch(places[place].toOpaque()) }
-    let nodes = UnsafeMutableRawPointer(places).assumingMemoryBound(to: DelayedNode.self)
-    for place in 0..<count {
-      let node = places[place]
-      // The count of references first: of what others refer to, nothing else is looked at.
-      let isListed =
-        isKnownUniquelyReferenced(&nodes[place])
-        && node._withUnsafeGuaranteedRef {
-          $0.withUnsafeMutablePointerToHeader { head in
-            if head.pointee.made.ownsNothing { return false }
-            head.pointee.mark = open.map { UInt64(UInt(bitPattern: $0.toOpaque())) } ?? 0
-            return true
-          }
-        }
-      if isListed { open = node } else { node.release() }
-    }
-  }
-
-  /// The node that follows in a list of those to be freed.
-  @inline(__always)
-  private static func next(_ head: UnsafeMutablePointer<DelayedHead>) -> Unmanaged<DelayedNode>? {
-    UnsafeRawPointer(bitPattern: UInt(head.pointee.mark)).map { .fromOpaque($0) }
   }
 }

@@ -25,7 +25,7 @@ extension GraphBuilder {
   package mutating func addPlain(
     _ number: UInt32, kind: TaskKind, on inputs: UnsafePointer<UInt32>, count: Int, _ cell: consuming TaskCell
   ) -> UInt32 {
-    for place in 0..<count { columns.depend(on: inputs[place]) }
+    columns.depend(on: inputs, count)
     return addPlain(number, kind: kind, cell)
   }
 

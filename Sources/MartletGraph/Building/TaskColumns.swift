@@ -1,5 +1,5 @@
-import Glibc
 package import MartletBytes
+import MartletSystem
 
 /// What a task does, as one call: reads its inputs, and fills the empty slot. Where it throws, the slot stays empty.
 @usableFromInline
@@ -26,7 +26,8 @@ package struct TaskCell: ~Copyable, Sendable {
 
 /// The tasks of a graph as flat columns that grow together; nothing is an object of its own but what closures capture.
 ///
-/// Some 41 bytes a task and 4 a dependency. Moved by `realloc`, which moves pages rather than bytes when they are many.
+/// Some 41 bytes a task and 4 a dependency. Their memory
+/// is kept for the next graph where it is neither small nor huge: `MartletBlocks.h`.
 @usableFromInline
 package struct TaskColumns: ~Copyable, @unchecked Sendable {
   // Sendable: owned by one builder, then constant in one graph.
@@ -58,12 +59,12 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
 
   deinit {
     cells.deinitialize(count: count)
-    free(digests)
-    free(labels)
-    free(kinds)
-    free(cells)
-    free(ends)
-    free(dependencies)
+    release(digests)
+    release(labels)
+    release(kinds)
+    release(cells)
+    release(ends)
+    release(dependencies)
   }
 
   /// Makes room for so many more, so that nothing moves until they are there.
@@ -78,6 +79,15 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
     if dependencyCount == dependencyCapacity { growDependencies(to: 2 * dependencyCapacity) }
     dependencies[dependencyCount] = task
     dependencyCount &+= 1
+  }
+
+  /// Adds `count` of them.
+  @inline(__always)
+  mutating func depend(on tasks: UnsafePointer<UInt32>, _ count: Int) {
+    let needed = dependencyCount &+ count
+    if needed > dependencyCapacity { growDependencies(to: max(2 * dependencyCapacity, needed)) }
+    for place in 0..<count { dependencies[dependencyCount &+ place] = tasks[place] }
+    dependencyCount = needed
   }
 
   /// The dependencies added for the task that will be appended next.
@@ -119,17 +129,18 @@ package struct TaskColumns: ~Copyable, @unchecked Sendable {
 
 /// Memory for `count` elements that holds nothing yet.
 func allocated<Element: ~Copyable>(_ count: Int) -> UnsafeMutablePointer<Element> {
-  guard let memory = malloc(max(1, count) * MemoryLayout<Element>.stride) else {
+  guard let memory = martlet_take_block(count * MemoryLayout<Element>.stride) else {
     invariantFailure("no memory for \(count) × \(MemoryLayout<Element>.stride) bytes")
   }
   return memory.assumingMemoryBound(to: Element.self)
 }
 
+/// Gives memory of `allocated` back, whose elements are gone or trivial.
+func release<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>) { martlet_give_block(memory) }
+
 /// The same elements in more memory. All elements here may be moved as bytes: numbers, and closures (two words).
-private func moved<Element: ~Copyable>(_ old: UnsafeMutablePointer<Element>, _ count: Int) -> UnsafeMutablePointer<
-  Element
-> {
-  guard let memory = realloc(old, count * MemoryLayout<Element>.stride) else {
+func moved<Element: ~Copyable>(_ old: UnsafeMutablePointer<Element>, _ count: Int) -> UnsafeMutablePointer<Element> {
+  guard let memory = martlet_grow_block(old, count * MemoryLayout<Element>.stride) else {
     invariantFailure("no memory for \(count) × \(MemoryLayout<Element>.stride) bytes")
   }
   return memory.assumingMemoryBound(to: Element.self)

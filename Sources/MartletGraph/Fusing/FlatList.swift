@@ -1,5 +1,3 @@
-import Glibc
-
 /// A list of elements that may be moved as bytes: numbers, and closures. Its memory can be read without any check, which is
 /// what distinguishes it from an array.
 struct FlatList<Element: ~Copyable>: ~Copyable {
@@ -11,7 +9,7 @@ struct FlatList<Element: ~Copyable>: ~Copyable {
 
   deinit {
     memory.deinitialize(count: count)
-    free(memory)
+    release(memory)
   }
 
   @inline(__always)
@@ -34,10 +32,7 @@ struct FlatList<Element: ~Copyable>: ~Copyable {
 
   private mutating func grow(to wanted: Int) {
     capacity = max(16, wanted)
-    guard let moved = realloc(memory, capacity * MemoryLayout<Element>.stride) else {
-      invariantFailure("no memory for \(capacity) × \(MemoryLayout<Element>.stride) bytes")
-    }
-    memory = moved.assumingMemoryBound(to: Element.self)
+    memory = moved(memory, capacity)
   }
 }
 

@@ -16,8 +16,8 @@ extension GraphRewrite {
     let ends: UnsafeMutablePointer<UInt32> = allocated(count)
     let uses: UnsafeMutablePointer<UInt32> = allocated(count)
     defer {
-      ends.deallocate()
-      uses.deallocate()
+      release(ends)
+      release(uses)
     }
     measure(ends: ends, uses: uses)
     var fused = 0
@@ -178,9 +178,9 @@ private struct ConeGrowth: ~Copyable {
   }
 
   deinit {
-    edges.deallocate()
-    depths.deallocate()
-    cones.deallocate()
+    release(edges)
+    release(depths)
+    release(cones)
   }
 
   mutating func begin(_ leader: Int) {

@@ -1,3 +1,5 @@
+import MartletSystem
+
 /// What the passes have decided about a task.
 struct TaskMarks: OptionSet {
   let rawValue: UInt16
@@ -80,7 +82,7 @@ struct GraphRewrite: ~Copyable {
   }
 
   deinit {
-    for memory in owned { memory.deallocate() }
+    for memory in owned { martlet_give_block(memory) }
   }
 
   private func markKinds() {

@@ -42,7 +42,7 @@ struct CriticalPathRun {
     let (count, edges) = (scratch.shape.count, Int(scratch.shape.starts[scratch.shape.count]))
     // The flags are the last: a word for four of them.
     let block: UnsafeMutablePointer<UInt32> = allocated(6 * count + 2 * edges + 4 * count + count / 4 + 1)
-    defer { block.deallocate() }
+    defer { release(block) }
     var run = CriticalPathRun(scratch, order, block)
     while let sink = run.nextSink() { run.reach(sink) }
   }

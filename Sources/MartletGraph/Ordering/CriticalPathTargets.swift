@@ -43,7 +43,7 @@ final class CriticalPathTargets {
     leadStarts = numbers + count
     missing = allocated(scratch.sinkCount)
     let sources: UnsafeMutablePointer<UInt64> = allocated(words &* count)
-    defer { sources.deallocate() }
+    defer { release(sources) }
     let entries = weigh(sources)
     if entries > 100 &* count { words = 0 }
     if words > 0 { countLeads(sources) }
@@ -52,10 +52,10 @@ final class CriticalPathTargets {
   }
 
   deinit {
-    weights.deallocate()
-    sorted.deallocate()
-    missing.deallocate()
-    leads?.deallocate()
+    release(weights)
+    release(sorted)
+    release(missing)
+    if let leads { release(leads) }
   }
 
   /// Whether a task is heavier than another one: of two that are equally heavy the one with the higher number.

@@ -25,8 +25,8 @@ func depthFirstOrder(
   let cursors: UnsafeMutablePointer<UInt32> = allocated(count)
   let stack: UnsafeMutablePointer<UInt32> = allocated(count)
   defer {
-    cursors.deallocate()
-    stack.deallocate()
+    release(cursors)
+    release(stack)
   }
   let unvisited = UInt32.max
   cursors.update(repeating: unvisited, count: count)
@@ -83,7 +83,7 @@ func fillDependents(
 ) {
   guard count > 0 else { return }
   let next: UnsafeMutablePointer<UInt32> = allocated(count)
-  defer { next.deallocate() }
+  defer { release(next) }
   next.update(from: starts, count: count)
   for rank in 0..<count {
     let task = order[rank]

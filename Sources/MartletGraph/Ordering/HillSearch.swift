@@ -324,7 +324,7 @@ final class HillTables {
   }
 
   deinit {
-    ready.deallocate()
-    seen.deallocate()
+    release(ready)
+    release(seen)
   }
 }

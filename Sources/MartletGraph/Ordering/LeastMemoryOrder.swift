@@ -22,7 +22,7 @@ struct LeastMemoryOrder {
     let words: UnsafeMutablePointer<UInt32> = allocated(shape.count)
     let live = LiveResults(shape, order, words)
     let bound = OrderBound(shape, words, reached: live.peak)
-    words.deallocate()
+    release(words)
     // Flat graphs, chains and most trees end here.
     if live.peak <= bound.peak { return false }
     var search = LeastMemoryOrder(shape, order, live, bound)

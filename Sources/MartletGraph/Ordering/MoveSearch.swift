@@ -183,8 +183,8 @@ final class MoveTables {
   }
 
   deinit {
-    current.deallocate()
-    states.deallocate()
-    isDone.deallocate()
+    release(current)
+    release(states)
+    release(isDone)
   }
 }

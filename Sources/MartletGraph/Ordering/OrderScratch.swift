@@ -123,11 +123,11 @@ final class OrderScratch {
   }
 
   deinit {
-    block.deallocate()
-    efforts.deallocate()
-    heap.deallocate()
-    flags.deallocate()
-    states.deallocate()
+    release(block)
+    release(efforts)
+    release(heap)
+    release(flags)
+    release(states)
   }
 
   /// Begins a run anew: nothing is done.

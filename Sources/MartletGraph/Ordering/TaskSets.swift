@@ -42,7 +42,7 @@ final class TaskSets {
     }
   }
 
-  deinit { reach.deallocate() }
+  deinit { release(reach) }
 
   /// Sorts the scratch's goals, the sinks: after the first one always that which needs the fewest tasks that those before it
   /// do not need; ties keep their order.

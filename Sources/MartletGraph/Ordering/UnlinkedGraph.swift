@@ -65,7 +65,7 @@ struct UnlinkedGraph: ~Copyable {
       dependents: dependents, links: links)
   }
 
-  deinit { tasks.deallocate() }
+  deinit { release(tasks) }
 
   /// Writes the order of the whole graph: each link right before the task that it leads to.
   ///

@@ -2,6 +2,7 @@
 #ifndef MARTLET_SYSTEM_H
 #define MARTLET_SYSTEM_H
 
+#include "MartletBlocks.h"
 #include "MartletCSV.h"
 #include "MartletCells.h"
 #include "MartletMemory.h"

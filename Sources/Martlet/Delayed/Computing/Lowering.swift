@@ -19,11 +19,11 @@ package struct Lowering: ~Copyable {
   /// Whether each node so far became a task of its own that needs nothing but its inputs.
   private var arePlain = true
 
+  /// A node on the path, which of its dependencies is next, and how many it has: its inputs, and then what must only have ended.
   private struct Step: BitwiseCopyable {
     let node: Unmanaged<DelayedNode>
     var next: UInt32
-    let inputs: UInt32
-    let predecessors: UInt32
+    let total: UInt32
   }
 
   /// What was written down: the tasks, those of the outputs, and the order that was chosen for them.
@@ -65,10 +65,9 @@ package struct Lowering: ~Copyable {
     while path.count > 0 {
       let place = path.count &- 1
       var step = path.memory[place]
-      let total = step.inputs &+ step.predecessors
       var isWaiting = false
-      while step.next < total {
-        let child = step.node._withUnsafeGuaranteedRef { $0.child(Int(step.next), inputs: Int(step.inputs)) }
+      while step.next < step.total {
+        let child = step.node._withUnsafeGuaranteedRef { $0.dependency(Int(step.next)) }
         step.next &+= 1
         path.memory[place].next = step.next
         if visit(child) {
@@ -81,7 +80,7 @@ package struct Lowering: ~Copyable {
       // On the way back what was seen long ago is far again.
       if place > 4 { DelayedNode.prefetchMark(path.memory[place &- 4].node) }
       let task = step.node._withUnsafeGuaranteedRef { write($0, step) }
-      operands.removeLast(Int(total))
+      operands.removeLast(Int(step.total))
       put(task, for: step.node)
       operands.append(task)
     }
@@ -112,14 +111,14 @@ package struct Lowering: ~Copyable {
             operands.append(task)
             return false
           }
-          path.append(
-            Step(node: node, next: 0, inputs: inputs, predecessors: UInt32(extras.predecessors.count)))
+          path.append(Step(node: node, next: 0, total: inputs &+ UInt32(extras.predecessors.count)))
           return true
         }
         if inputs > 0 {
           // Of many nodes the memory is far; the second input's is on its way while the first one's is waited for.
-          for place in 0..<min(4, Int(inputs)) { DelayedNode.prefetchMark(places[place]) }
-          path.append(Step(node: node, next: 0, inputs: inputs, predecessors: 0))
+          for place in 0..<min(4, Int(inputs)) { DelayedNode.prefetch(places[place]) }
+          operands.reserve(Int(inputs))
+          path.append(Step(node: node, next: 0, total: inputs))
           return true
         }
         let task = add(object, operands.memory, 0)
@@ -183,7 +182,7 @@ package struct Lowering: ~Copyable {
   ) -> UInt32 {
     let site = node.site
     let all = (first..<operands.count).map { operands.memory[$0] }
-    let (inputs, predecessors) = (all[..<Int(step.inputs)], all[Int(step.inputs)...])
+    let (inputs, predecessors) = (all[..<node.inputCount], all[node.inputCount...])
     if !predecessors.isEmpty { builder.waitNext(for: predecessors.map { builder.declaredNode($0) }) }
     if let lower = extras.lower {
       return lower(&builder, inputs.map { builder.declaredNode($0) }, site.label, extras.traits).id.rawValue
@@ -199,10 +198,14 @@ package struct Lowering: ~Copyable {
 }
 
 extension DelayedNode {
+  @inline(__always)
+  fileprivate var inputCount: Int { withUnsafeMutablePointerToHeader { Int($0.pointee.made.count) } }
+
   /// A dependency: the inputs first, then what must only have ended.
   @inline(__always)
-  fileprivate func child(_ index: Int, inputs: Int) -> Unmanaged<DelayedNode> {
+  fileprivate func dependency(_ index: Int) -> Unmanaged<DelayedNode> {
     withUnsafeMutablePointers { head, places in
+      let inputs = Int(head.pointee.made.count)
       if index < inputs { return places[index] }
       guard let extras else { fatalError("a node without predecessors") }
       return .passUnretained(extras.predecessors[index - inputs])
