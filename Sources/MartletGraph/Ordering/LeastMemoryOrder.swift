@@ -85,8 +85,10 @@ struct LeastMemoryOrder {
     }
     tryRandom(sets, downTo: isNear ? budget.steps / 2 : 0)
     if isNear { moveTasks() }
-    climb()
     putOff()
+    let reached = (peak, sum)
+    climb()
+    if (peak, sum) != reached { putOff() }
   }
 
   /// Searches the graph without its links instead of this one, where it is much smaller.

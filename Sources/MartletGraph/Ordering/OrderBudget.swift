@@ -23,10 +23,9 @@ struct OrderBudget {
       steps = 160 * count
     } else {
       steps = (count > OrderBudget.near ? 200 : 240) * count
-      if count > 100, count <= OrderBudget.near { steps += min(60 * (count - 100), 30 * count) }
     }
     // Of graphs of fewer than twenty tasks a few µs more: all that can be tried.
-    hills = count > OrderBudget.near ? 25 * count : max(60 * count, 8000 - 340 * count)
+    hills = count > OrderBudget.small ? max(25 * count, 60 * OrderBudget.small) : max(60 * count, 8000 - 340 * count)
   }
 
   /// What is left for the same graph without links. The rest is for making it, and an order of the graph from its order.
