@@ -70,6 +70,8 @@ struct LeastMemoryOrder {
     if isOptimal { return }
     putOff()
     if isOptimal { return }
+    followSources()
+    if isOptimal { return }
     goals(.oldest, .leastEffort, isSteady: true, below: isNear ? Int.max : peak)
     followFromEnd()
     if isOptimal { return }
@@ -133,6 +135,14 @@ struct LeastMemoryOrder {
     scratch.depthFirst(scratch.sinks, by: scratch.heavy, seed: nil)
     budget.steps -= 10 * count
     hoist(below: isNear ? Int.max : peak)
+  }
+
+  /// Depth-first from the sinks in an order that uses up the sources that are alive.
+  private mutating func followSources() {
+    if !SourceOrder.arrange(scratch, budget: &budget.steps) { return }
+    scratch.depthFirst(scratch.goals, by: scratch.sorted, seed: nil)
+    budget.steps -= 6 * scratch.shape.count
+    hoist(below: peak)
   }
 
   /// From one end of the graph to the other, where it has several sinks and two ends.
