@@ -102,7 +102,7 @@ struct GoalSearch {
         touchedNow[touchedCount] = UInt32(truncatingIfNeeded: dependent)
         touchedCount &+= 1
       }
-      budget &-= 7 &* (run.written &- before) &+ 5 &* touchedCount
+      budget &-= 7 &* (run.written &- before) &+ 7 &* touchedCount
       settleEfforts(from: before, run)
       for place in 0..<touchedCount { touch(Int(touchedNow[place])) }
       if !isSteady {

@@ -13,6 +13,8 @@ struct LeastMemoryOrder {
   private let best: UnsafeMutablePointer<UInt32>
   private var sum: Int
   private var isBetter = false
+  /// What was put off last came to this.
+  private var lastPutOff: (peak: Int, sum: Int)?
 
   /// Looks for a better order than the depth-first one, which `order` holds.
   ///
@@ -65,15 +67,16 @@ struct LeastMemoryOrder {
     if bound.isForest || isOptimal { return }
     followCriticalPaths()
     if isOptimal || searchUnlinked() { return }
-    let sets = TaskSets(scratch, budget: &budget.steps)
+    let sets = isSmall ? TaskSets(scratch, budget: &budget.steps) : nil
     heaviestFirst(sets)
     if isOptimal { return }
     putOff()
     if isOptimal { return }
+    followFromEnd()
+    if isOptimal { return }
     followSources()
     if isOptimal { return }
     goals(.oldest, .leastEffort, isSteady: true, below: isNear ? Int.max : peak)
-    followFromEnd()
     if isOptimal { return }
     goals(.oldest, .mostEffort, isSteady: false, below: peak)
     if isOptimal { return }
@@ -88,9 +91,8 @@ struct LeastMemoryOrder {
     tryRandom(sets, downTo: isNear ? budget.steps / 2 : 0)
     if isNear { moveTasks() }
     putOff()
-    let reached = (peak, sum)
     climb()
-    if (peak, sum) != reached { putOff() }
+    putOff()
   }
 
   /// Searches the graph without its links instead of this one, where it is much smaller.
@@ -220,8 +222,10 @@ struct LeastMemoryOrder {
     return run.peak < ceiling
   }
 
-  /// The best order with its tasks put off, and its safe tasks moved forward again.
+  /// The best order with its tasks put off, and its safe tasks moved forward again; once for each.
   private mutating func putOff(below ceiling: Int = Int.max) {
+    if let lastPutOff, lastPutOff == (peak, sum) { return }
+    defer { lastPutOff = (peak, sum) }
     scratch.base.update(from: best, count: scratch.shape.count)
     LateRun.apply(scratch, to: scratch.base)
     budget.steps -= 14 * scratch.shape.count

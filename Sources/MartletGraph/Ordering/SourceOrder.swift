@@ -22,7 +22,7 @@ final class SourceOrder {
 
   private static let none = UInt32.max
   /// So many steps a task are taken at most.
-  private static let limit = 12
+  private static let limit = 8
 
   /// Puts the sinks, as goals, into that order.
   ///

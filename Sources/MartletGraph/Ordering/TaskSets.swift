@@ -8,11 +8,10 @@ final class TaskSets {
   private let reach: UnsafeMutablePointer<UInt64>
   private let done: UnsafeMutablePointer<UInt64>
 
-  /// Nil when the graph is too large. What it takes comes off the budget.
-  init?(_ scratch: OrderScratch, budget: inout Int) {
+  /// What it takes comes off the budget.
+  init(_ scratch: OrderScratch, budget: inout Int) {
     let shape = scratch.shape
     words = (shape.count + 63) / 64
-    if words > 16 { return nil }
     self.scratch = scratch
     reach = allocated(words * (shape.count + 1))
     done = reach + words * shape.count

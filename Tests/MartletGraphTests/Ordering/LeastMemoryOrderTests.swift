@@ -130,6 +130,22 @@ import Testing
     }
   }
 
+  /// The smaller matrix, a row of the other one and what is summed up.
+  @Test func `products of matrices in any order keep one matrix and a row alive`() {
+    for seed in sampled(0..<100 as Range<UInt64>) {
+      var random = SeededGenerator(seed: seed)
+      let (rows, inner, columns) = (4 + random.below(6), 3 + random.below(4), 4 + random.below(6))
+      var shape = ShapedGraph()
+      let left = (0..<rows).map { _ in shape.tasks(inner) }
+      let right = (0..<columns).map { _ in shape.tasks(inner) }
+      for row in left {
+        for column in right { _ = shape.tree((0..<inner).map { shape.task([row[$0], column[$0]]) }, arity: 2) }
+      }
+      let peak = shape.renumbered(&random).graph().liveResults().peak
+      #expect(peak <= (min(rows, columns) + 1) * inner + 4, "seed \(seed): \(rows) × \(inner) × \(columns)")
+    }
+  }
+
   /// Also above the size from which few candidates are tried.
   @Test(arguments: [false, true], [1500, 12_000])
   func `many parts that are reduced several times are not all alive at once`(isMapped: Bool, partCount: Int) {
