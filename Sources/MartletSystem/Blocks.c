@@ -20,6 +20,8 @@ static const size_t most = (size_t)1 << LARGEST;
 static const size_t mapped = (size_t)1 << 19;
 static const size_t limit = (size_t)16 << 20;
 static const size_t page = 4096;
+// More than a process has addresses for. A sanitizer's `malloc` ends the process that asks for so much.
+static const size_t addressable = (size_t)1 << 47;
 
 static int isMapped(size_t count) { return count >= mapped && count <= most; }
 
@@ -102,7 +104,7 @@ static void freeKept(void) {
 }
 
 void *martlet_take_block(size_t count) {
-  if (count > SIZE_MAX / 4) return NULL;
+  if (count > addressable) return NULL;
   const size_t wanted = rounded(count);
   if (wanted >= least && wanted <= most) {
     struct Head *head = takeKept(wanted);
@@ -113,7 +115,7 @@ void *martlet_take_block(size_t count) {
 
 void *martlet_grow_block(void *block, size_t count) {
   if (!block) return martlet_take_block(count);
-  if (count > SIZE_MAX / 4) return NULL;
+  if (count > addressable) return NULL;
   struct Head *head = headOf(block);
   const size_t old = head->count;
   if (count <= old) return block;
