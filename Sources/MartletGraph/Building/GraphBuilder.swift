@@ -139,8 +139,7 @@ public struct GraphBuilder: ~Copyable {
 public enum GraphOrder: Sendable, Hashable {
   /// As late as possible before their first use. Some 10 ns a task.
   case depthFirst
-  /// So that few results are alive at one time. About 1 µs a task at most (below some hundred tasks up to 100 µs more in all),
-  /// never worse than depth-first.
+  /// So that few results are alive at one time. About 1 µs a task at most, never worse than depth-first.
   case leastMemory
 }
 

@@ -13,11 +13,14 @@ extension LeastMemoryOrder {
   /// had; and of two other sizes, as long as there are steps. When one is nearly as good as what is there, others will be tried.
   mutating func probeBatches() {
     var ceiling = peak
+    if !isLarge {
+      scratch.sortRows(scratch.shape.dependencies, by: scratch.effort, into: scratch.heavy)
+      budget.steps -= 4 * scratch.shape.count
+    }
     if isNear {
       ceiling += 1 + peak / 8
-      scratch.sortRows(scratch.shape.dependencies, by: scratch.effort, into: scratch.heavy)
       scratch.depthFirst(scratch.sinks, by: scratch.heavy, seed: nil)
-      budget.steps -= 10 * scratch.shape.count
+      budget.steps -= 6 * scratch.shape.count
       if tryBatches(1, below: ceiling) { triesBatches = true }
     }
     for size in [4, 8] where size < scratch.shape.count {

@@ -52,7 +52,7 @@ struct GoalSearch {
     scratch.touched.update(repeating: 0, count: shape.count)
     mark.update(repeating: 0, count: shape.count)
     scratch.resetMissingEfforts()
-    budget &-= 6 &* shape.count
+    budget &-= 12 &* shape.count
     var nextGoal = 0
     while run.written < shape.count {
       var goal = -1

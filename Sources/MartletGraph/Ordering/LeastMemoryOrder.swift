@@ -67,10 +67,7 @@ struct LeastMemoryOrder {
     if bound.isForest || isOptimal { return }
     followCriticalPaths()
     if isOptimal || searchUnlinked() { return }
-    let sets = isSmall ? TaskSets(scratch, budget: &budget.steps) : nil
-    heaviestFirst(sets)
-    if isOptimal { return }
-    putOff()
+    let sets = isSmall ? heaviestFirst() : nil
     if isOptimal { return }
     followFromEnd()
     if isOptimal { return }
@@ -78,11 +75,7 @@ struct LeastMemoryOrder {
     if isOptimal { return }
     goals(.oldest, .leastEffort, isSteady: true, below: isNear ? Int.max : peak)
     if isOptimal { return }
-    goals(.oldest, .mostEffort, isSteady: false, below: peak)
-    if isOptimal { return }
-    // What wide random layers want.
-    goals(.age, .leastEffort, isSteady: false, below: peak)
-    if isSmall { goals(.newest, .asNumbered, isSteady: false, below: peak) }
+    restlessGoals()
     if isOptimal { return }
     if isNear || isMostlyPrivate {
       probeBatches()
@@ -124,19 +117,24 @@ struct LeastMemoryOrder {
     guard scratch.shape.links == nil, CriticalPathRun.fits(scratch.shape) else { return }
     CriticalPathRun.apply(scratch, to: scratch.base)
     LateRun.apply(scratch, to: scratch.base)
-    budget.steps -= 55 * scratch.shape.count
+    budget.steps -= 80 * scratch.shape.count
     hoist(below: peak)
   }
 
-  /// Depth-first, through the inputs that are made of most tasks first.
-  private mutating func heaviestFirst(_ sets: TaskSets?) {
+  /// Depth-first, through the inputs that are made of most tasks first; and the best so far put off.
+  ///
+  /// - Returns: What each task is made of.
+  private mutating func heaviestFirst() -> TaskSets {
     let count = scratch.shape.count
+    let sets = TaskSets(scratch, budget: &budget.steps)
     let weights = scratch.stamp
-    if let sets { sets.count(into: weights) } else { weights.update(from: scratch.effort, count: count) }
+    sets.count(into: weights)
     scratch.sortRows(scratch.shape.dependencies, by: weights, reversed: true, into: scratch.heavy)
     scratch.depthFirst(scratch.sinks, by: scratch.heavy, seed: nil)
     budget.steps -= 10 * count
-    hoist(below: isNear ? Int.max : peak)
+    hoist()
+    if !isOptimal { putOff() }
+    return sets
   }
 
   /// Depth-first from the sinks in an order that uses up the sources that are alive.
@@ -151,7 +149,19 @@ struct LeastMemoryOrder {
   private mutating func followFromEnd() {
     if scratch.sinkCount < 2 || isOptimal { return }
     budget.steps -= 6 * scratch.shape.count
-    if scratch.arrangeGoalsFromEnd() { goals(.oldest, .arranged, isSteady: true, below: peak) }
+    guard scratch.arrangeGoalsFromEnd() else { return }
+    budget.steps -= 20 * scratch.shape.count
+    goals(.oldest, .arranged, isSteady: true, below: peak)
+  }
+
+  /// Goals with another choice after each task, as long as there are steps.
+  private mutating func restlessGoals() {
+    if budget.steps <= 0 { return }
+    goals(.oldest, .mostEffort, isSteady: false, below: peak)
+    if isOptimal || budget.steps <= 0 { return }
+    // What wide random layers want.
+    goals(.age, .leastEffort, isSteady: false, below: peak)
+    if isSmall { goals(.newest, .asNumbered, isSteady: false, below: peak) }
   }
 
   /// Orders near the best one, until the budget is used up.
@@ -187,7 +197,7 @@ struct LeastMemoryOrder {
   private var isSmall: Bool { scratch.shape.count < OrderBudget.small }
 
   /// Whether only few candidates are tried.
-  private var isLarge: Bool { scratch.shape.count > OrderBudget.large }
+  var isLarge: Bool { scratch.shape.count > OrderBudget.large }
 
   /// Keeps the order in the scratch when it is better.
   private mutating func keep(_ run: EagerRun) {

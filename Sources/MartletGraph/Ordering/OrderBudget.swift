@@ -9,6 +9,8 @@ struct OrderBudget {
   private(set) var surcharge = 0
   private let count: Int
 
+  /// Below so many tasks few candidates find most.
+  static let tiny = 20
   /// Below so many tasks a candidate more is worth its time.
   static let small = 300
   /// Up to so many tasks a graph fits into the nearer caches.
@@ -16,17 +18,18 @@ struct OrderBudget {
   /// Above so many tasks only few candidates are tried: then a step takes longer, as memory has to be waited for.
   static let large = 30_000
 
-  /// As many steps as take up to 1 µs a task. What is there before the first step tells more in small graphs, so these get fewer.
+  /// As many steps as take up to 1 µs a task. What is there before the first step tells more in small graphs, so tiny ones get
+  /// fewer; and in large ones a step is more waiting for memory.
   init(_ count: Int) {
     self.count = count
-    if count > OrderBudget.large {
-      steps = 160 * count
-    } else {
-      steps = min(240 * count, 200 * count + 12_000)
+    switch count {
+    case ..<OrderBudget.tiny: (steps, hills) = (300 * count, 120 * count)
+    case ...OrderBudget.large:
+      // The rules before hills find most in larger graphs.
+      steps = min(380 * count, 180 * count + 30_000)
+      hills = max(25 * count, min(60 * count, 6000))
+    default: (steps, hills) = (160 * count, 25 * count)
     }
-    // Of graphs of fewer than twenty tasks a few µs more: all that can be tried. Of larger ones, where more of a step is waiting for memory,
-    // the rules before them find most.
-    hills = max(25 * count, min(60 * count, 6000), 8000 - 340 * count)
   }
 
   /// What is left for the same graph without links. The rest is for making it, and an order of the graph from its order.
