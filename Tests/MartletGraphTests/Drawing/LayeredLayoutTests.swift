@@ -141,7 +141,9 @@ import Testing
   }
 
   @Test func `the direction is the one whose picture has the shape of a screen`() {
-    let chains = (0..<12).flatMap { [($0, $0 + 12), ($0 + 12, $0 + 24), ($0 + 24, 36)] }
+    let chains = (0..<12).flatMap { (top: Int) -> [(Int, Int)] in
+      [(top, top + 12), (top + 12, top + 24), (top + 24, 36)]
+    }
     #expect(layout(37, chains, nil).direction == .right)
     #expect(layout(3, [(0, 1), (0, 2)], nil).direction == .down)
     #expect(layout(0, [], nil).boxes.isEmpty)
