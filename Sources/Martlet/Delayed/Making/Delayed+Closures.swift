@@ -1,7 +1,8 @@
 public import MartletGraph
 
 // One overload for each of the common numbers of inputs: specialised and inlined at the call, a closure that captures
-// nothing takes no memory. The general one with a parameter pack follows.
+// nothing takes no memory. The general one with a parameter pack follows. They consume their inputs, as a node keeps a reference to
+// each: what was read from an array, or is not needed any more, is counted once and not twice, at 5 ns each.
 
 /// A computation without inputs. Nothing runs until its result, or one that is made of it, is asked for.
 @inlinable
@@ -15,7 +16,7 @@ public func delayed<Value: Sendable>(
 /// A computation on the result of another one.
 @inlinable
 public func delayed<A, Value: Sendable>(
-  _ label: String = "task", _ a: Delayed<A>, fileID: StaticString = #fileID, line: UInt = #line,
+  _ label: String = "task", _ a: consuming Delayed<A>, fileID: StaticString = #fileID, line: UInt = #line,
   _ body: @escaping @Sendable (A) throws -> Value
 ) -> Delayed<Value> {
   makeDelayed(label, CompactLocation(fileID, line), a.node) { inputs, _, slot in
@@ -26,7 +27,8 @@ public func delayed<A, Value: Sendable>(
 /// A computation on the results of two others.
 @inlinable
 public func delayed<A, B, Value: Sendable>(
-  _ label: String = "task", _ a: Delayed<A>, _ b: Delayed<B>, fileID: StaticString = #fileID, line: UInt = #line,
+  _ label: String = "task", _ a: consuming Delayed<A>, _ b: consuming Delayed<B>, fileID: StaticString = #fileID,
+  line: UInt = #line,
   _ body: @escaping @Sendable (A, B) throws -> Value
 ) -> Delayed<Value> {
   makeDelayed(label, CompactLocation(fileID, line), a.node, b.node) { inputs, _, slot in
@@ -37,7 +39,8 @@ public func delayed<A, B, Value: Sendable>(
 /// A computation on the results of three others.
 @inlinable
 public func delayed<A, B, C, Value: Sendable>(
-  _ label: String = "task", _ a: Delayed<A>, _ b: Delayed<B>, _ c: Delayed<C>, fileID: StaticString = #fileID,
+  _ label: String = "task", _ a: consuming Delayed<A>, _ b: consuming Delayed<B>, _ c: consuming Delayed<C>,
+  fileID: StaticString = #fileID,
   line: UInt = #line, _ body: @escaping @Sendable (A, B, C) throws -> Value
 ) -> Delayed<Value> {
   makeDelayed(label, CompactLocation(fileID, line), a.node, b.node, c.node) { inputs, _, slot in

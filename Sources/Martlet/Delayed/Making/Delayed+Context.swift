@@ -15,7 +15,7 @@ public func delayed<Value: Sendable>(
 /// A computation on the result of another one that sees its run.
 @inlinable
 public func delayed<A, Value: Sendable>(
-  _ label: String = "task", _ a: Delayed<A>, fileID: StaticString = #fileID, line: UInt = #line,
+  _ label: String = "task", _ a: consuming Delayed<A>, fileID: StaticString = #fileID, line: UInt = #line,
   _ body: @escaping @Sendable (A, borrowing TaskContext) throws -> Value
 ) -> Delayed<Value> {
   makeDelayed(label, CompactLocation(fileID, line), a.node) { inputs, context, slot in

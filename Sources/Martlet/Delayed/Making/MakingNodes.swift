@@ -15,7 +15,7 @@ package func makeDelayed<Value>(
 
 @usableFromInline
 package func makeDelayed<Value>(
-  _ label: String, _ place: CompactLocation, _ a: DelayedNode, _ body: @escaping TaskBody
+  _ label: String, _ place: CompactLocation, _ a: consuming DelayedNode, _ body: @escaping TaskBody
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
@@ -26,7 +26,8 @@ package func makeDelayed<Value>(
 
 @usableFromInline
 package func makeDelayed<Value>(
-  _ label: String, _ place: CompactLocation, _ a: DelayedNode, _ b: DelayedNode, _ body: @escaping TaskBody
+  _ label: String, _ place: CompactLocation, _ a: consuming DelayedNode, _ b: consuming DelayedNode,
+  _ body: @escaping TaskBody
 ) -> Delayed<Value> {
   Delayed(
     node: DelayedNode.make(
@@ -40,7 +41,8 @@ package func makeDelayed<Value>(
 
 @usableFromInline
 package func makeDelayed<Value>(
-  _ label: String, _ place: CompactLocation, _ a: DelayedNode, _ b: DelayedNode, _ c: DelayedNode,
+  _ label: String, _ place: CompactLocation, _ a: consuming DelayedNode, _ b: consuming DelayedNode,
+  _ c: consuming DelayedNode,
   _ body: @escaping TaskBody
 ) -> Delayed<Value> {
   Delayed(
