@@ -23,10 +23,10 @@ struct OrderBudget {
   init(_ count: Int) {
     self.count = count
     switch count {
-    case ..<OrderBudget.tiny: (steps, hills) = (300 * count, 120 * count)
+    case ..<OrderBudget.tiny: (steps, hills) = (260 * count, 100 * count)
     case ...OrderBudget.large:
       // The rules before hills find most in larger graphs.
-      steps = min(380 * count, 180 * count + 30_000)
+      steps = min(380 * count, 165 * count + 32_000)
       hills = max(25 * count, min(60 * count, 6000))
     default: (steps, hills) = (160 * count, 25 * count)
     }
